@@ -1,0 +1,29 @@
+/** Calls an operation of the bridge as Rust does. */
+import { operations, type PluginScope } from "../../host/bridge/index.js";
+import type { Database } from "../../host/bridge/operation.js";
+
+export type Caller = (method: string, ...args: (string | null)[]) => Promise<unknown>;
+
+/** Answers parsed, so that a test reads like the plugin's own code; `undefined` stays itself. */
+export function callerOf(db: Database, plugin: Partial<PluginScope> & { id: string }): Caller {
+  const scope: PluginScope = { version: "1.0.0", storage: {}, ...plugin };
+  return async (method, ...args) => {
+    const run = operations.get(method);
+    if (run === undefined) throw new Error(`there is no operation ${method}`);
+    const answer = await run({ db }, scope, args);
+    return answer === undefined ? undefined : JSON.parse(answer);
+  };
+}
+
+/** A row as somebody else may have left it. */
+export async function insertRow(
+  db: Database,
+  row: { plugin: string; collection: string; id: string; data: string; createdAt?: string },
+): Promise<void> {
+  const time = row.createdAt ?? "2026-01-01T00:00:00.000Z";
+  const { plugin, collection, id, data } = row;
+  await db
+    .insertInto("_plugin_storage")
+    .values({ plugin_id: plugin, collection, id, data, created_at: time, updated_at: time })
+    .execute();
+}

@@ -1,0 +1,28 @@
+// The built-ins that the guest uses, kept before the plugin's code runs. A plugin may patch any of them for itself; what
+// passes between guest and host must not go through its patch. Functions that need a `this` take it first.
+
+const { bind, call } = Function.prototype;
+const uncurryThis = bind.bind(call);
+const getter = (prototype, name) => uncurryThis(Object.getOwnPropertyDescriptor(prototype, name).get);
+
+export const { parse: parseJson, stringify: stringifyJson } = JSON;
+export const { create: createObject, freeze, hasOwn, keys } = Object;
+export const { Error, Map, Promise, Proxy, Request, Response, String, TypeError, URL, WebSocketPair } = globalThis;
+
+export const startsWith = uncurryThis(String.prototype.startsWith);
+export const slice = uncurryThis(String.prototype.slice);
+export const push = uncurryThis(Array.prototype.push);
+export const then = uncurryThis(Promise.prototype.then);
+
+export const mapGet = uncurryThis(Map.prototype.get);
+export const mapSet = uncurryThis(Map.prototype.set);
+export const mapDelete = uncurryThis(Map.prototype.delete);
+
+export const addEventListener = uncurryThis(EventTarget.prototype.addEventListener);
+export const acceptSocket = uncurryThis(WebSocket.prototype.accept);
+export const sendToSocket = uncurryThis(WebSocket.prototype.send);
+
+export const requestMethod = getter(Request.prototype, "method");
+export const requestUrl = getter(Request.prototype, "url");
+export const requestText = uncurryThis(Request.prototype.text);
+export const urlPathname = getter(URL.prototype, "pathname");

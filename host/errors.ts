@@ -1,0 +1,56 @@
+/** Expected failures cross from Rust as a code and a fragment; here they become the errors that EmDash expects. */
+
+/** EmDash's own class of this name tells it by `name`: a built server has two copies of EmDash anyway. */
+export class SandboxUnavailableError extends Error {
+  override readonly name = "SandboxUnavailableError";
+
+  constructor(pluginId: string, reason: string) {
+    super(`Plugin sandbox unavailable for ${pluginId}: ${reason}`);
+  }
+}
+
+/** The closed set of `src/error.rs`. */
+export type Failure = { code: string; message: string };
+
+/** What was being done when it failed. */
+export type Attempt = {
+  pluginId: string;
+  /** `id:version` */
+  instanceId: string;
+  kind: "hook" | "route";
+  name: string;
+  wallTimeMs: number;
+};
+
+export function invocationError(failure: Failure, attempt: Attempt): Error {
+  const { pluginId, instanceId, kind, name, wallTimeMs } = attempt;
+  switch (failure.code) {
+    case "wall_time":
+      return new Error(`Plugin ${pluginId} exceeded wall-time limit of ${wallTimeMs}ms during ${kind}:${name}`);
+    case "unavailable":
+      return new SandboxUnavailableError(instanceId, failure.message);
+    default:
+      return new Error(`Plugin ${instanceId} ${kind} ${name} failed: ${failure.message}`);
+  }
+}
+
+export function loadError(failure: Failure): Error {
+  return new TypeError(`Plugin can't be loaded: ${failure.message}`);
+}
+
+/** An error that the addon's constructor threw: `<code> <fragment>`. */
+export function optionError(thrown: unknown): unknown {
+  if (!(thrown instanceof Error)) return thrown;
+  const option = thrown.message.match(/^invalid_option (.*)$/s)?.[1];
+  return option === undefined ? thrown : new RangeError(`emdash-sandbox-native: ${option}`);
+}
+
+/** A failure of something that is not an invocation. */
+export class RequestError extends Error {
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}

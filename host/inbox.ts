@@ -1,0 +1,82 @@
+/** The way back from the addon: requests that wait for an answer, and everything else that it has to tell. */
+import type { NativeEvent, NativeRunner } from "../index.js";
+import { RequestError } from "./errors.js";
+
+type Pending = { resolve: (value: string | undefined) => void; reject: (error: RequestError) => void };
+
+export type EventOf<Kind extends NativeEvent["kind"]> = Extract<NativeEvent, { kind: Kind }>;
+
+export interface Listener {
+  onReady(event: EventOf<"ready">): void;
+  onCall(event: EventOf<"call">): void;
+  onLog(event: EventOf<"log">): void;
+}
+
+export class Inbox {
+  readonly native: NativeRunner;
+  readonly #listener: Listener;
+  readonly #pending = new Map<number, Pending>();
+  #lastRequest = 0;
+
+  /**
+   * `create` makes the addon's runner with the callback that wakes this inbox. The callback holds the inbox weakly: a
+   * runner that nobody holds, and from which nobody awaits anything, is collected, and its processes end.
+   */
+  constructor(create: (wake: () => void) => NativeRunner, listener: Listener) {
+    const inbox = new WeakRef(this);
+    this.native = create(() => inbox.deref()?.drain());
+    this.#listener = listener;
+  }
+
+  /** Sends a request and waits for its answer: JSON text, or undefined. */
+  request(send: (native: NativeRunner, request: number) => void): Promise<string | undefined> {
+    const request = ++this.#lastRequest;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(request, { resolve, reject });
+      if (this.#pending.size === 1) keepAlive(this);
+      send(this.native, request);
+    });
+  }
+
+  drain(): void {
+    for (const event of this.native.drain()) this.#receive(event);
+  }
+
+  #receive(event: NativeEvent): void {
+    switch (event.kind) {
+      case "done":
+        return this.#take(event.request)?.resolve(event.value ?? undefined);
+      case "failed":
+        return this.#take(event.request)?.reject(new RequestError({ code: event.code, message: event.message }));
+      case "call":
+        return this.#listener.onCall(event);
+      case "ready":
+        return this.#listener.onReady(event);
+      case "log":
+        return this.#listener.onLog(event);
+    }
+  }
+
+  #take(request: number): Pending | undefined {
+    const pending = this.#pending.get(request);
+    this.#pending.delete(request);
+    if (this.#pending.size === 0) letGo(this);
+    return pending;
+  }
+}
+
+/** Inboxes from which somebody awaits something. */
+const busy = new Set<Inbox>();
+
+/** Holds the event loop open while there are any; the addon itself never does. */
+const heartbeat = setInterval(() => {}, 2 ** 31 - 1).unref();
+
+function keepAlive(inbox: Inbox): void {
+  busy.add(inbox);
+  heartbeat.ref();
+}
+
+function letGo(inbox: Inbox): void {
+  busy.delete(inbox);
+  if (busy.size === 0) heartbeat.unref();
+}

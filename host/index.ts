@@ -1,0 +1,2 @@
+/** `emdash-sandbox-native`: runs EmDash plugins in workerd processes of their own. */
+export { createSandboxRunner, WorkerdSandboxRunner } from "./runner.js";

@@ -1,0 +1,89 @@
+/** A loaded plugin, as EmDash holds it. */
+import type { SandboxedPluginInstance, SerializedRequest } from "emdash";
+import type { NativeLoad } from "../index.js";
+import type { PluginScope } from "./bridge/index.js";
+import { invocationError, RequestError, SandboxUnavailableError } from "./errors.js";
+import type { Inbox } from "./inbox.js";
+
+export class SandboxedPlugin implements SandboxedPluginInstance {
+  /** `id:version` */
+  readonly id: string;
+  readonly scope: PluginScope;
+  readonly #inbox: Inbox;
+  readonly #number: number;
+  readonly #wallTimeMs: number;
+  readonly #onGone: () => void;
+  #hooks: ReadonlySet<string> | undefined;
+  #termination: Promise<void> | undefined;
+
+  /** `onGone` is called when it has been terminated and its process is gone. */
+  constructor(inbox: Inbox, load: NativeLoad, wallTimeMs: number, onGone: () => void) {
+    this.id = `${load.id}:${load.version}`;
+    this.scope = { id: load.id, version: load.version, storage: JSON.parse(load.storage) };
+    this.#inbox = inbox;
+    this.#number = load.plugin;
+    this.#wallTimeMs = wallTimeMs;
+    this.#onGone = onGone;
+    if (load.hooks) this.learnHooks(load.hooks);
+  }
+
+  /** The plugin's own hooks, as its code has reported them. */
+  learnHooks(hooks: readonly string[]): void {
+    this.#hooks = new Set(hooks);
+  }
+
+  async invokeHook(name: string, event: unknown): Promise<unknown> {
+    this.#refuseWhenTerminated();
+    // EmDash asks every plugin for every hook, on every page view. One that it does not have costs no call.
+    if (this.#hooks && !this.#hooks.has(name)) return undefined;
+    return await this.#invoke("hook", name, { event });
+  }
+
+  async invokeRoute(name: string, input: unknown, request: SerializedRequest): Promise<unknown> {
+    this.#refuseWhenTerminated();
+    return await this.#invoke("route", name, { input, request });
+  }
+
+  /** Refuses calls from now on; resolves when the plugin's process is gone. */
+  terminate(): Promise<void> {
+    this.#termination ??= this.#inbox
+      .request((native, request) => native.terminate(this.#number, request))
+      .then(() => this.#onGone());
+    return this.#termination;
+  }
+
+  get isTerminated(): boolean {
+    return this.#termination !== undefined;
+  }
+
+  /** Resolves when its process serves. */
+  async ensureRunning(): Promise<void> {
+    try {
+      await this.#inbox.request((native, request) => native.ensureRunning(this.#number, request));
+    } catch (error) {
+      throw error instanceof RequestError ? new SandboxUnavailableError(this.id, error.message) : error;
+    }
+  }
+
+  async #invoke(kind: "hook" | "route", name: string, payload: unknown): Promise<unknown> {
+    try {
+      const text = JSON.stringify(payload);
+      const answer = await this.#inbox.request((native, request) =>
+        native.invoke(this.#number, request, kind === "route", name, text),
+      );
+      return answer === undefined ? undefined : JSON.parse(answer);
+    } catch (error) {
+      // What is not the addon's failure is an event that can't be written as JSON.
+      const failure =
+        error instanceof RequestError
+          ? error.failure
+          : { code: "threw", message: error instanceof Error ? error.message : String(error) };
+      const { id: pluginId } = this.scope;
+      throw invocationError(failure, { pluginId, instanceId: this.id, kind, name, wallTimeMs: this.#wallTimeMs });
+    }
+  }
+
+  #refuseWhenTerminated(): void {
+    if (this.#termination) throw new SandboxUnavailableError(this.id, "it was unloaded");
+  }
+}

@@ -1,0 +1,155 @@
+/** EmDash's `SandboxRunner` over the addon. */
+import type { SandboxEmailSendCallback, SandboxOptions, SandboxRunner, SandboxRunnerFactory } from "emdash";
+import type { NativeClaims } from "../index.js";
+import { type Host, operations, type PluginScope, publicMessage } from "./bridge/index.js";
+import { loadError, optionError, SandboxUnavailableError } from "./errors.js";
+import { type EventOf, Inbox } from "./inbox.js";
+import { printLog, warn } from "./log.js";
+import { loadNative } from "./native.js";
+import { nativeOptions, wallTimeMs } from "./options.js";
+import { SandboxedPlugin } from "./plugin.js";
+import { findWorkerd } from "./workerd-binary.js";
+
+type Manifest = Parameters<SandboxRunner["load"]>[0];
+
+/**
+ * Runs each plugin in a workerd process of its own. The name is the one of the runner that this package replaces.
+ *
+ * @throws RangeError when a limit is no limit
+ */
+export class WorkerdSandboxRunner implements SandboxRunner {
+  readonly #host: Host & { emailSend: SandboxEmailSendCallback | null };
+  readonly #wallTimeMs: number;
+  readonly #inbox: Inbox | undefined;
+  readonly #unavailable: string | null;
+  /** By the addon's number: those that are loaded, and those whose process has not ended yet. */
+  readonly #plugins = new Map<number, SandboxedPlugin>();
+
+  constructor(options: SandboxOptions) {
+    this.#host = { db: options.db, emailSend: options.emailSend ?? null };
+    this.#wallTimeMs = wallTimeMs(options);
+    const native = loadNative();
+    const workerd = native.ok ? findWorkerd(process.env) : native;
+    if (!native.ok || !workerd.ok) {
+      this.#unavailable = workerd.ok ? "" : workerd.reason;
+      warn(`Plugins can't run: ${this.#unavailable}`);
+      return;
+    }
+    this.#unavailable = null;
+    const { addon, launcher } = native.native;
+    const settings = nativeOptions(options, { launcher, workerd: workerd.binary.path }, process.env);
+    try {
+      this.#inbox = new Inbox((wake) => new addon.NativeRunner(settings, wake), {
+        onReady: ({ plugin, hooks }) => this.#plugins.get(plugin)?.learnHooks(hooks),
+        onCall: (event) => this.#onCall(event),
+        onLog: printLog,
+      });
+    } catch (error) {
+      throw optionError(error);
+    }
+  }
+
+  isAvailable(): boolean {
+    return this.#inbox !== undefined;
+  }
+
+  /** What keeps plugins from running, with the remedy, or null. */
+  unavailableReason(): string | null {
+    return this.#unavailable;
+  }
+
+  /** Whether plugins can be served. A plugin that is idle, or that failed by itself, does not make a runner unhealthy. */
+  isHealthy(): boolean {
+    return this.isAvailable();
+  }
+
+  /**
+   * Registers the plugin and has its process started in the background. What was loaded under the same `id:version` is
+   * replaced, unless it is the same.
+   *
+   * @throws TypeError when the manifest or the code can't be used, naming the field
+   * @throws SandboxUnavailableError when no plugin can run here
+   */
+  async load(manifest: Manifest, code: string): Promise<SandboxedPlugin> {
+    if (this.#inbox === undefined) {
+      throw new SandboxUnavailableError(String(manifest?.id), this.#unavailable ?? "it is not available");
+    }
+    if (typeof code !== "string") throw loadError({ code: "invalid_code", message: "plugin code must be a string" });
+    const { failure, loaded } = this.#inbox.native.load(JSON.stringify(manifest) ?? "null", code);
+    if (loaded === null) throw loadError(failure ?? { code: "invalid_manifest", message: "unknown reason" });
+    const known = this.#plugins.get(loaded.plugin);
+    if (known) return known;
+    const onGone = () => this.#plugins.delete(loaded.plugin);
+    const plugin = new SandboxedPlugin(this.#inbox, loaded, this.#wallTimeMs, onGone);
+    // The addon is ending what was loaded under this id; its handle must know.
+    void this.#byId(plugin.id)?.terminate();
+    this.#plugins.set(loaded.plugin, plugin);
+    return plugin;
+  }
+
+  setEmailSend(callback: SandboxEmailSendCallback | null): void {
+    this.#host.emailSend = callback;
+  }
+
+  /** Ends every plugin; resolves when no process is left. The runner can load plugins again afterwards. */
+  async terminateAll(): Promise<void> {
+    const ends = [...this.#plugins.values()].map((plugin) => plugin.terminate());
+    await this.#inbox?.request((native, request) => native.terminateAll(request));
+    await Promise.all(ends);
+  }
+
+  /** Resolves when every loaded plugin has a process that serves. */
+  async ensureRunning(): Promise<void> {
+    const loaded = [...this.#plugins.values()].filter((plugin) => !plugin.isTerminated);
+    await Promise.all(loaded.map((plugin) => plugin.ensureRunning()));
+  }
+
+  /** @param id `id:version` */
+  async unloadPlugin(id: string): Promise<void> {
+    await this.#byId(id)?.terminate();
+  }
+
+  getPluginStorageConfig(id: string, version: string): PluginScope["storage"] | undefined {
+    return this.#byId(`${id}:${version}`)?.scope.storage;
+  }
+
+  /** What a token says of its plugin, when this runner signed it and the plugin is still loaded; else null. */
+  validateToken(token: string): NativeClaims | null {
+    return this.#inbox?.native.validateToken(String(token)) ?? null;
+  }
+
+  /** How many plugin processes have been started. */
+  get currentEpoch(): number {
+    return this.#inbox?.native.epoch ?? 0;
+  }
+
+  #onCall({ plugin, call, method, args }: EventOf<"call">): void {
+    const native = this.#inbox?.native;
+    this.#perform(plugin, method, args).then(
+      (answer) => native?.answer(plugin, call, answer ?? null, null),
+      (error) => native?.answer(plugin, call, null, this.#explain(error, plugin, method)),
+    );
+  }
+
+  async #perform(plugin: number, method: string, args: readonly (string | null)[]): Promise<string | undefined> {
+    const scope = this.#plugins.get(plugin)?.scope;
+    const operation = operations.get(method);
+    if (scope === undefined || operation === undefined) throw new Error(`the host has no operation ${method}`);
+    return await operation(this.#host, scope, args);
+  }
+
+  /** The plugin learns what it may; the operator learns the rest. */
+  #explain(error: unknown, plugin: number, method: string): string {
+    const text = publicMessage(error, method);
+    if (!(error instanceof Error) || error.message !== text) {
+      warn(`${method} failed for plugin ${JSON.stringify(this.#plugins.get(plugin)?.id)}: ${error}`);
+    }
+    return text;
+  }
+
+  #byId(id: string): SandboxedPlugin | undefined {
+    return [...this.#plugins.values()].find((plugin) => plugin.id === id && !plugin.isTerminated);
+  }
+}
+
+export const createSandboxRunner: SandboxRunnerFactory = (options) => new WorkerdSandboxRunner(options);

@@ -1,0 +1,2 @@
+/** The entry that a site's `sandboxRunner` names. */
+export { createSandboxRunner, WorkerdSandboxRunner } from "./runner.js";

@@ -1,0 +1,30 @@
+//! Stands between Node and workerd: prepares a plugin's process, then becomes workerd.
+//!
+//! Usage, from the addon only: `emdash-sandbox-launcher <parent pid> <program> <argument>…`. Standard input is a Unix
+//! socket on which one message brings the descriptors that the program needs; `{fd:N}` in an argument stands for the
+//! N-th of them. Having this as a program of its own lets Node's process use `posix_spawn`: what must happen between
+//! fork and exec happens here, in a small address space, instead of in a copy of Node's.
+
+use std::process::ExitCode;
+
+#[cfg(target_os = "linux")]
+mod prepare;
+#[cfg(target_os = "linux")]
+mod sys;
+
+#[cfg(target_os = "linux")]
+#[allow(
+    clippy::print_stderr,
+    reason = "the addon reads the reason of a failed start from standard error"
+)]
+fn main() -> ExitCode {
+    let error = prepare::run(std::env::args_os().skip(1).collect());
+    eprintln!("emdash-sandbox-launcher: {error}");
+    // What a shell exits with when a program can't be executed.
+    ExitCode::from(127)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() -> ExitCode {
+    ExitCode::from(127)
+}

@@ -1,0 +1,130 @@
+//! The steps from "just spawned" to "workerd", in the order that each of them needs.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use rustix::process::{Signal, chdir, getppid, set_parent_process_death_signal, setsid};
+
+use crate::sys::mark_all_close_on_exec;
+
+/// More than the addon sends (configuration, socket, control); a bound only so that the buffer has one.
+const MAX_DESCRIPTORS: usize = 8;
+
+/// Returns only when something failed: on success this process is the program.
+pub(crate) fn run(arguments: Vec<OsString>) -> Failure {
+    match prepare(arguments) {
+        Err(failure) => failure,
+        Ok(mut command) => Failure::new("can't execute workerd", command.exec()),
+    }
+}
+
+fn prepare(arguments: Vec<OsString>) -> Result<Command, Failure> {
+    let mut arguments = arguments.into_iter();
+    let parent = arguments.next().and_then(|pid| pid.to_str()?.parse::<i32>().ok());
+    let (Some(parent), Some(program)) = (parent, arguments.next()) else {
+        return Err(Failure::new(
+            "is started by the addon only",
+            io::ErrorKind::InvalidInput.into(),
+        ));
+    };
+
+    die_with(parent)?;
+    let descriptors = receive_descriptors()?;
+    mark_all_close_on_exec().unwrap_or_else(warn_of_open_descriptors);
+    for descriptor in &descriptors {
+        fcntl_setfd(descriptor, FdFlags::empty())
+            .map_err(|e| Failure::new("can't hand over a descriptor", e.into()))?;
+    }
+    forget_standard_input()?;
+    // A new session: a terminal's Ctrl-C is Node's to handle, not the plugin's process's to die of.
+    setsid().map_err(|error| Failure::new("can't start a session", error.into()))?;
+    chdir("/").map_err(|error| Failure::new("can't leave the folder", error.into()))?;
+    rustix::thread::set_no_new_privs(true).map_err(|e| Failure::new("can't give up privileges", e.into()))?;
+
+    let mut command = Command::new(program);
+    command.args(arguments.map(|argument| substitute(argument, &descriptors)));
+    // The descriptors must outlive this function: exec takes them over.
+    std::mem::forget(descriptors);
+    Ok(command)
+}
+
+/// The kernel kills this process, also once it is workerd, when the thread that spawned it ends. It could have ended
+/// before we asked; then the parent is another process by now.
+fn die_with(parent: i32) -> Result<(), Failure> {
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|error| Failure::new("can't ask for the parent-death signal", error.into()))?;
+    if getppid().is_none_or(|pid| pid.as_raw_nonzero().get() != parent) {
+        return Err(Failure::new("the parent is gone", io::ErrorKind::NotFound.into()));
+    }
+    Ok(())
+}
+
+fn receive_descriptors() -> Result<Vec<OwnedFd>, Failure> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    recvmsg(
+        rustix::stdio::stdin(),
+        &mut [IoSliceMut::new(&mut byte)],
+        &mut ancillary,
+        RecvFlags::CMSG_CLOEXEC,
+    )
+    .map_err(|error| Failure::new("received no descriptors", error.into()))?;
+    let descriptors = ancillary.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+        _ => None,
+    });
+    Ok(descriptors.flatten().collect())
+}
+
+/// Kernels before 5.11 can't. Node marks its own descriptors, so that this is a second lock, not the only one.
+#[allow(
+    clippy::print_stderr,
+    reason = "the addon logs what comes from standard error"
+)]
+fn warn_of_open_descriptors(error: io::Error) {
+    eprintln!("emdash-sandbox-launcher: can't close the descriptors that Node left open: {error}");
+}
+
+fn forget_standard_input() -> Result<(), Failure> {
+    open("/dev/null", OFlags::RDONLY, Mode::empty())
+        .and_then(rustix::stdio::dup2_stdin)
+        .map_err(|error| Failure::new("can't replace standard input", error.into()))
+}
+
+fn substitute(argument: OsString, descriptors: &[OwnedFd]) -> OsString {
+    let Some(text) = argument.to_str() else {
+        return argument;
+    };
+    let mut text = text.to_owned();
+    for (index, descriptor) in descriptors.iter().enumerate() {
+        text = text.replace(&format!("{{fd:{index}}}"), &descriptor.as_raw_fd().to_string());
+    }
+    text.into()
+}
+
+/// What could not be done, and the system's word on why.
+pub(crate) struct Failure {
+    what: &'static str,
+    source: io::Error,
+}
+
+impl Failure {
+    fn new(what: &'static str, source: io::Error) -> Self {
+        Self { what, source }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.source)
+    }
+}

@@ -1,0 +1,9 @@
+// `npm test`: both halves' tests, from a fresh clone too.
+import { ensureAll } from "./ensure.mjs";
+import { entry } from "./run.mjs";
+import { runTests } from "./tests.mjs";
+
+await entry(async () => {
+  await ensureAll();
+  return runTests();
+});

@@ -1,0 +1,4 @@
+//! The boundary: what JavaScript can call and what it gets back. No logic, and the only module that names napi.
+
+mod event;
+mod runner;

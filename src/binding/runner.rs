@@ -1,0 +1,232 @@
+//! The one class of the addon.
+
+use napi::bindgen_prelude::{Function, Utf16String};
+use napi::threadsafe_function::ThreadsafeFunctionCallMode;
+use napi_derive::napi;
+use serde_json::value::RawValue;
+
+use super::event::NativeEvent;
+use crate::error::{Error, ErrorCode};
+use crate::limits::Limits;
+use crate::supervisor::{Kind, Options, Outbox, Supervisor};
+use crate::workerd::Programs;
+
+/// How a runner is set up. Limits cross as numbers of any kind and are checked in Rust; `null` is the default.
+#[derive(Debug)]
+#[napi(object, object_to_js = false, use_nullable = true)]
+pub struct NativeOptions {
+    /// Path of the launcher that is shipped beside the addon.
+    pub launcher: String,
+    /// Path of the workerd executable.
+    pub workerd: String,
+    /// All of the environment that a plugin's process gets: names and values.
+    pub environment: Vec<(String, String)>,
+    /// `ctx.site`, as JSON text.
+    pub site: String,
+    pub wall_time_ms: Option<f64>,
+    pub memory_mb: Option<f64>,
+}
+
+/// What `load` gives back: an expected failure is data. `failure` is `null` exactly when the other fields are not.
+#[derive(Debug)]
+#[napi(object, object_from_js = false, use_nullable = true)]
+pub struct LoadOutcome {
+    pub failure: Option<NativeFailure>,
+    pub loaded: Option<NativeLoad>,
+}
+
+#[derive(Debug)]
+#[napi(object, object_from_js = false)]
+pub struct NativeFailure {
+    pub code: String,
+    pub message: String,
+}
+
+#[derive(Debug)]
+#[napi(object, object_from_js = false, use_nullable = true)]
+pub struct NativeLoad {
+    /// Names this load in every other method.
+    pub plugin: u32,
+    pub id: String,
+    pub version: String,
+    /// The declared storage collections, as JSON text.
+    pub storage: String,
+    /// The plugin's own hooks and routes, when this code has run before.
+    pub hooks: Option<Vec<String>>,
+    pub routes: Option<Vec<String>>,
+}
+
+#[derive(Debug)]
+#[napi(object, object_from_js = false)]
+pub struct NativeClaims {
+    pub plugin_id: String,
+    pub version: String,
+    pub capabilities: Vec<String>,
+    pub allowed_hosts: Vec<String>,
+    pub storage_collections: Vec<String>,
+}
+
+/// The plugins of one runner. Its methods enqueue and return; what comes of them is told by `drain()`.
+#[derive(Debug)]
+#[napi]
+pub struct NativeRunner {
+    supervisor: Supervisor,
+}
+
+#[napi]
+impl NativeRunner {
+    /// `wake` is called, at most once until the next `drain()`, when there is something to drain. It does not keep the
+    /// event loop alive.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(options: NativeOptions, wake: Function<(), ()>) -> napi::Result<Self> {
+        let wake = wake
+            .build_threadsafe_function()
+            .weak::<true>()
+            .callee_handled::<false>()
+            .build()?;
+        let outbox = Outbox::new(move || {
+            // An environment that is going away has nobody left to tell.
+            let _ = wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+        });
+        let supervisor = options
+            .validate()
+            .and_then(|options| Supervisor::new(options, outbox));
+        Ok(Self {
+            supervisor: supervisor.map_err(thrown)?,
+        })
+    }
+
+    /// `code` crosses as UTF-16, so that an unpaired surrogate is refused rather than replaced.
+    #[napi(catch_unwind)]
+    pub fn load(&self, manifest: String, code: Utf16String) -> LoadOutcome {
+        match self.supervisor.load(&manifest, &code) {
+            Err(error) => LoadOutcome {
+                failure: Some(error.into()),
+                loaded: None,
+            },
+            Ok(load) => {
+                let (hooks, routes) = load
+                    .names
+                    .map(|names| (names.hooks.clone(), names.routes.clone()))
+                    .unzip();
+                let storage = load.manifest.storage_json();
+                let (plugin, id, version) = (load.plugin, load.manifest.id, load.manifest.version);
+                let loaded = NativeLoad {
+                    plugin,
+                    id,
+                    version,
+                    storage,
+                    hooks,
+                    routes,
+                };
+                LoadOutcome {
+                    failure: None,
+                    loaded: Some(loaded),
+                }
+            }
+        }
+    }
+
+    /// `payload` is JSON text: `{"event":…}` for a hook, `{"input":…,"request":…}` for a route.
+    #[napi(catch_unwind)]
+    pub fn invoke(&self, plugin: u32, request: f64, is_route: bool, name: String, payload: String) {
+        let kind = if is_route { Kind::Route } else { Kind::Hook };
+        self.supervisor
+            .invoke(plugin, counter(request), kind, name, payload);
+    }
+
+    /// Answers a `call`: with JSON text, with nothing, or with an error's text.
+    #[napi(catch_unwind)]
+    pub fn answer(&self, plugin: u32, call: f64, value: Option<String>, error: Option<String>) {
+        self.supervisor
+            .answer(plugin, counter(call), error.map_or(Ok(value), Err));
+    }
+
+    /// Done when the plugin's process serves.
+    #[napi(catch_unwind)]
+    pub fn ensure_running(&self, plugin: u32, request: f64) {
+        self.supervisor.ensure_running(plugin, counter(request));
+    }
+
+    /// Done when the plugin's process is gone.
+    #[napi(catch_unwind)]
+    pub fn terminate(&self, plugin: u32, request: f64) {
+        self.supervisor.terminate(plugin, counter(request));
+    }
+
+    /// Done when no plugin has a process any more.
+    #[napi(catch_unwind)]
+    pub fn terminate_all(&self, request: f64) {
+        self.supervisor.terminate_all(counter(request));
+    }
+
+    #[napi(catch_unwind)]
+    pub fn drain(&self) -> Vec<NativeEvent> {
+        self.supervisor
+            .drain()
+            .into_iter()
+            .map(NativeEvent::from)
+            .collect()
+    }
+
+    #[napi(catch_unwind)]
+    pub fn validate_token(&self, token: String) -> Option<NativeClaims> {
+        self.supervisor.validate_token(&token).map(|claims| NativeClaims {
+            plugin_id: claims.plugin_id,
+            version: claims.version,
+            capabilities: claims.capabilities,
+            allowed_hosts: claims.allowed_hosts,
+            storage_collections: claims.storage_collections,
+        })
+    }
+
+    /// How many processes have been started and served.
+    #[napi(getter, catch_unwind)]
+    pub fn epoch(&self) -> f64 {
+        super::event::number(self.supervisor.epoch())
+    }
+}
+
+impl NativeOptions {
+    fn validate(self) -> Result<Options, Error> {
+        let site = RawValue::from_string(self.site)
+            .map_err(|_| Error::new(ErrorCode::InvalidOption, "siteInfo can't be written as JSON"))?;
+        Ok(Options {
+            programs: Programs {
+                launcher: self.launcher.into(),
+                workerd: self.workerd.into(),
+                environment: self
+                    .environment
+                    .into_iter()
+                    .map(|(k, v)| (k.into(), v.into()))
+                    .collect(),
+            },
+            limits: Limits::new(self.wall_time_ms, self.memory_mb)?,
+            site,
+        })
+    }
+}
+
+impl From<Error> for NativeFailure {
+    fn from(error: Error) -> Self {
+        Self {
+            code: error.code.name().to_owned(),
+            message: error.message,
+        }
+    }
+}
+
+/// The constructor's failures can only be thrown; `host/runner.ts` reads the code before the first space.
+fn thrown(error: Error) -> napi::Error {
+    napi::Error::from_reason(format!("{} {}", error.code.name(), error.message))
+}
+
+/// Counters of `host/inbox.ts`, whole and positive.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a wrong number finds no request"
+)]
+fn counter(number: f64) -> u64 {
+    number as u64
+}

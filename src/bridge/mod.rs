@@ -1,0 +1,126 @@
+//! Who may call what: a plugin's `ctx` call, as it came from the channel, checked against the table of operations.
+use std::collections::BTreeSet;
+
+use serde_json::value::RawValue;
+
+use crate::json;
+use crate::manifest::{Capabilities, Capability, Manifest};
+pub use table::Method;
+
+mod params;
+mod table;
+
+use table::{Need, Row};
+
+/// What one plugin has been granted, fixed while it is loaded.
+#[derive(Debug, Clone, Default)]
+pub struct Grants {
+    pub capabilities: Capabilities,
+    /// Names of the declared storage collections.
+    pub collections: BTreeSet<String>,
+}
+
+impl From<&Manifest> for Grants {
+    fn from(manifest: &Manifest) -> Self {
+        Self {
+            capabilities: manifest.capabilities.clone(),
+            collections: manifest.storage.keys().cloned().collect(),
+        }
+    }
+}
+
+/// A call that has passed every check that needs no database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    pub method: Method,
+    /// In the order of the row's parameters. A string parameter is itself, any other is JSON text, an absent one `None`.
+    pub args: Vec<Option<String>>,
+}
+
+impl Operation {
+    /// The wire name, such as `kv/get`.
+    pub fn name(&self) -> &'static str {
+        self.method.name()
+    }
+}
+
+/// Why a call is refused. Plugins see these texts, and EmDash's other runners have set them: so they are sentences
+/// rather than fragments, and part of the interface.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BridgeError {
+    #[error("Unknown bridge method: {0}")]
+    UnknownMethod(String),
+    #[error("The body of a bridge call must be a JSON object")]
+    BodyNotAnObject,
+    #[error("Missing capability: {0}")]
+    MissingCapability(Capability),
+    #[error("Storage collection not declared: {0}")]
+    UndeclaredCollection(String),
+    #[error("Invalid collection name: {0}")]
+    InvalidCollectionName(String),
+    #[error("Missing required parameter: {0}")]
+    Missing(&'static str),
+    #[error("Missing required string parameter: {0}")]
+    MissingString(&'static str),
+    #[error("Parameter {0} must be a string when provided")]
+    NotAString(&'static str),
+    #[error("Parameter {0} must be an object when provided")]
+    NotARecord(&'static str),
+    #[error("Parameter {0} must be an array of strings")]
+    NotStrings(&'static str),
+    #[error("Parameter {0} must be an array of {{ id: string, data }} items")]
+    NotItems(&'static str),
+    #[error("Parameter {0} must be an object mapping field to \"asc\"|\"desc\"")]
+    NotAnOrder(&'static str),
+    #[error("Parameter {name} must be one of: {}", .choices.join(", "))]
+    NotOneOf {
+        name: &'static str,
+        choices: &'static [&'static str],
+    },
+    /// JavaScript's strings can hold half a character. No database can, and two such ids would become the same one.
+    #[error("Parameter {0} must not contain an unpaired surrogate")]
+    UnpairedSurrogate(&'static str),
+}
+
+/// Checks a call: that its method exists, its body is an object, the plugin holds what the operation needs, and the
+/// parameters are right, in this order. Nothing is read from the body that the operation does not take.
+///
+/// # Errors
+/// The first check that fails.
+pub fn parse(method: &str, body: &RawValue, grants: &Grants) -> Result<Operation, BridgeError> {
+    let method = Method::parse(method).ok_or_else(|| BridgeError::UnknownMethod(method.to_owned()))?;
+    let row = method.row();
+    let fields = pick(row, body).ok_or(BridgeError::BodyNotAnObject)?;
+    if let Need::Capability(capability) = row.needs
+        && !grants.capabilities.contains(capability)
+    {
+        return Err(BridgeError::MissingCapability(capability));
+    }
+    let mut args = Vec::with_capacity(row.params.len());
+    for (param, field) in row.params.iter().zip(fields) {
+        let arg = param.read(field)?;
+        if row.needs == Need::DeclaredCollection && param.name == table::COLLECTION {
+            let collection = arg.as_deref().unwrap_or_default();
+            if !grants.collections.contains(collection) {
+                return Err(BridgeError::UndeclaredCollection(collection.to_owned()));
+            }
+        }
+        args.push(arg);
+    }
+    Ok(Operation { method, args })
+}
+
+/// The body's fields that the row has parameters for. Of a field that comes twice the last one, as `JSON.parse` does.
+fn pick<'a>(row: &Row, body: &'a RawValue) -> Option<Vec<Option<&'a RawValue>>> {
+    let mut picked = vec![None; row.params.len()];
+    let is_object = json::fields(body, |name, value| {
+        if let Some(index) = row.params.iter().position(|param| param.name.as_bytes() == name) {
+            picked[index] = Some(value);
+        }
+    });
+    is_object.then_some(picked)
+}
+
+#[cfg(test)]
+#[path = "bridge_tests.rs"]
+mod tests;

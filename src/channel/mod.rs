@@ -1,0 +1,182 @@
+//! The channel to one plugin's process: a WebSocket over its private socket, with a lane beside it for large frames.
+
+pub(crate) mod frame;
+mod lane;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes, protocol::WebSocketConfig};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+use self::frame::Incoming;
+use self::lane::{LaneError, MAX_FRAME_BYTES};
+use crate::workerd::PrivateSocket;
+
+/// The guest sends at most 1 Mi UTF-16 units, three bytes each, in one message; past that it uses the lane.
+const MAX_MESSAGE_BYTES: usize = 3 * MAX_FRAME_BYTES + 1024;
+
+/// Frames that wait to be handled. When they are this many, the socket is not read: the guest has to wait.
+const INBOX_FRAMES: usize = 64;
+
+/// The host's end. Dropping it closes the connection.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    outbox: mpsc::UnboundedSender<Utf8Bytes>,
+    inbox: mpsc::Receiver<Received>,
+    socket: Arc<PrivateSocket>,
+    last_stored: AtomicU64,
+}
+
+/// What came over the channel.
+#[derive(Debug)]
+pub(crate) enum Received {
+    /// The text of a frame that does not say `stored`.
+    Frame(Text),
+    /// The connection is over, or the guest broke the protocol: nothing follows.
+    Closed(ChannelError),
+}
+
+/// A frame's text, as it came over either lane.
+#[derive(Debug)]
+pub(crate) enum Text {
+    Message(Utf8Bytes),
+    Stored(String),
+}
+
+impl Text {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Message(text) => text.as_str(),
+            Self::Stored(text) => text,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ChannelError {
+    #[error("its process can't be reached: {0}")]
+    Connect(#[from] std::io::Error),
+    #[error("its channel can't be opened: {0}")]
+    Handshake(#[source] Box<tungstenite::Error>),
+    #[error("its channel closed")]
+    Closed,
+    #[error("it sent {0}")]
+    Protocol(#[from] frame::FrameError),
+    #[error("it sent {0}")]
+    Lane(#[from] LaneError),
+}
+
+impl Channel {
+    pub(crate) async fn open(socket: Arc<PrivateSocket>) -> Result<Self, ChannelError> {
+        let stream = socket.connect().await?;
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(MAX_MESSAGE_BYTES))
+            .max_frame_size(Some(MAX_MESSAGE_BYTES));
+        let (connection, _) = client_async_with_config("ws://plugin/channel", stream, Some(config))
+            .await
+            .map_err(|error| ChannelError::Handshake(Box::new(error)))?;
+        let (sink, stream) = connection.split();
+        let (outbox, outgoing) = mpsc::unbounded_channel();
+        let (received, inbox) = mpsc::channel(INBOX_FRAMES);
+        tokio::spawn(write(sink, outgoing));
+        tokio::spawn(read(stream, received, Arc::clone(&socket)));
+        Ok(Self {
+            outbox,
+            inbox,
+            socket,
+            last_stored: AtomicU64::new(0),
+        })
+    }
+
+    /// Never waits. What can't be sent any more is dropped: its answer could not come either.
+    pub(crate) fn send(&self, frame: String) {
+        if frame.len() <= MAX_FRAME_BYTES {
+            let _ = self.outbox.send(frame.into());
+            return;
+        }
+        let number = self.last_stored.fetch_add(1, Ordering::Relaxed);
+        let (socket, outbox) = (Arc::clone(&self.socket), self.outbox.clone());
+        tokio::spawn(async move {
+            // A failure here means that the process is going; its end is what the caller hears of.
+            if lane::put(&socket, number, frame).await.is_ok() {
+                let _ = outbox.send(frame::stored(number).into());
+            }
+        });
+    }
+
+    /// Cancel-safe.
+    pub(crate) async fn receive(&mut self) -> Received {
+        self.inbox
+            .recv()
+            .await
+            .unwrap_or(Received::Closed(ChannelError::Closed))
+    }
+}
+
+type Connection = WebSocketStream<UnixStream>;
+
+/// Everything that waits goes out in one flush.
+async fn write(mut sink: SplitSink<Connection, Message>, mut outgoing: mpsc::UnboundedReceiver<Utf8Bytes>) {
+    while let Some(frame) = outgoing.recv().await {
+        let mut fed = sink.feed(Message::Text(frame)).await;
+        while let (Ok(()), Ok(frame)) = (&fed, outgoing.try_recv()) {
+            fed = sink.feed(Message::Text(frame)).await;
+        }
+        if fed.is_err() || sink.flush().await.is_err() {
+            // The reader sees the same end and reports it.
+            return;
+        }
+    }
+}
+
+async fn read(
+    mut stream: SplitStream<Connection>,
+    received: mpsc::Sender<Received>,
+    socket: Arc<PrivateSocket>,
+) {
+    let end = loop {
+        let text = tokio::select! {
+            message = stream.next() => match message {
+                Some(Ok(Message::Text(text))) => text,
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
+                Some(Ok(Message::Binary(_))) => break frame::FrameError.into(),
+                _ => break ChannelError::Closed,
+            },
+            // Nobody listens any more: drop the connection with the reader.
+            () = received.closed() => return,
+        };
+        match announced(text.as_str()) {
+            None if received.send(Received::Frame(Text::Message(text))).await.is_err() => return,
+            None => {}
+            Some(number) => {
+                // One at a time, so that a plugin can't make the host hold many large frames at once.
+                match lane::take(&socket, number).await {
+                    Ok(text) => {
+                        if received.send(Received::Frame(Text::Stored(text))).await.is_err() {
+                            return;
+                        }
+                    }
+                    Err(error) => break error.into(),
+                }
+            }
+        }
+    };
+    let _ = received.send(Received::Closed(end)).await;
+}
+
+/// The number of the frame that this one announces. The guest writes `stored` first, so that no other frame is parsed
+/// twice.
+fn announced(text: &str) -> Option<u64> {
+    if !text.starts_with(r#"{"stored":"#) {
+        return None;
+    }
+    match Incoming::parse(text) {
+        Ok(Incoming::Stored { number }) => Some(number),
+        _ => None,
+    }
+}

@@ -1,0 +1,23 @@
+//! `emdash-sandbox-native`: runs EmDash plugins in workerd processes of their own.
+//!
+//! A map; `docs/architecture.md` has the reasons.
+//! - [`binding`]: what JavaScript sees, and the only module that names napi
+//! - [`supervisor`]: the plugins of one runner, an actor for each
+//! - [`workerd`]: one process: configuration, launch, readiness, output, end
+//! - [`channel`]: frames over the process's socket
+//! - [`bridge`]: the operations that a plugin may ask for
+//! - `sys`: the only `unsafe`
+//! - [`manifest`], [`token`], [`limits`]: who a plugin is and what it may use
+
+pub mod binding;
+pub mod bridge;
+mod channel;
+pub mod error;
+pub mod json;
+pub mod limits;
+pub mod manifest;
+mod runtime;
+pub mod supervisor;
+mod sys;
+pub mod token;
+pub mod workerd;

@@ -1,0 +1,392 @@
+//! The plugins of one runner: who is loaded, and the way to each one's actor.
+
+pub(crate) mod authority;
+mod invocations;
+mod outbox;
+mod plugin;
+mod start;
+mod state;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, mpsc};
+
+pub use self::outbox::{Event, Log, Names, Outbox};
+pub use self::plugin::Kind;
+use self::plugin::{Call, Command, Plugin, Subject};
+use self::start::Blueprint;
+use crate::error::{Error, ErrorCode};
+use crate::limits::Limits;
+use crate::manifest::{Capability, Manifest};
+use crate::token::{Claims, Key, Token};
+use crate::workerd::{Programs, Stream, sanitise_line};
+
+/// Processes of one runner that start at the same time; more would make each other miss the deadline.
+const CONCURRENT_STARTS: usize = 4;
+
+/// From the spawn to the guest's report. Thirty at once took 0.34 s when measured on 2 cores.
+const START_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What a runner is made of.
+#[derive(Debug)]
+pub struct Options {
+    pub programs: Programs,
+    pub limits: Limits,
+    /// `ctx.site`, as JSON text.
+    pub site: Box<RawValue>,
+}
+
+/// Its methods are called on the JavaScript thread and only enqueue. Dropping it unloads every plugin.
+pub struct Supervisor {
+    runtime: &'static Handle,
+    programs: Arc<Programs>,
+    limits: Limits,
+    site: Box<RawValue>,
+    outbox: Arc<Outbox>,
+    key: Key,
+    starts: Arc<Semaphore>,
+    epoch: Arc<AtomicU64>,
+    known_names: Arc<Mutex<HashMap<CodeHash, Arc<Names>>>>,
+    plugins: Mutex<Plugins>,
+}
+
+type CodeHash = [u8; 32];
+
+#[derive(Default)]
+struct Plugins {
+    last_number: u32,
+    loaded: HashMap<u32, Loaded>,
+    /// Unloaded ones whose calls in flight may still end: their operations are still answered.
+    draining: HashMap<u32, Commands>,
+}
+
+type Commands = mpsc::UnboundedSender<Command>;
+
+struct Loaded {
+    manifest: Manifest,
+    code: CodeHash,
+    token: Token,
+    commands: Commands,
+}
+
+/// What `load` gives back.
+#[derive(Debug)]
+pub struct Load {
+    pub plugin: u32,
+    pub manifest: Manifest,
+    /// What is known of this code already.
+    pub names: Option<Arc<Names>>,
+}
+
+impl Supervisor {
+    /// # Errors
+    /// When the system gives no thread or no random bytes.
+    pub fn new(options: Options, outbox: Outbox) -> Result<Self, Error> {
+        let Options {
+            programs,
+            limits,
+            site,
+        } = options;
+        let no_system =
+            |error: &dyn fmt::Display| Error::unavailable(format!("the system refused the addon: {error}"));
+        Ok(Self {
+            runtime: crate::runtime::handle().map_err(|error| no_system(&error))?,
+            programs: Arc::new(programs),
+            limits,
+            site,
+            outbox: Arc::new(outbox),
+            key: Key::generate().map_err(|error| no_system(&error))?,
+            starts: Arc::new(Semaphore::new(CONCURRENT_STARTS)),
+            epoch: Arc::default(),
+            known_names: Arc::default(),
+            plugins: Mutex::default(),
+        })
+    }
+
+    /// Registers a plugin and has its process started. The same manifest and code under the same `id:version` give the
+    /// plugin that is loaded; anything else under it replaces that one.
+    ///
+    /// # Errors
+    /// When the manifest or the code can't be used.
+    pub fn load(&self, manifest: &str, code: &[u16]) -> Result<Load, Error> {
+        let manifest = Manifest::parse(manifest)
+            .map_err(|error| Error::new(ErrorCode::InvalidManifest, error.to_string()))?;
+        let code = String::from_utf16(code).map_err(|_| {
+            Error::new(
+                ErrorCode::InvalidCode,
+                "plugin code holds an unpaired surrogate, which no source text can",
+            )
+        })?;
+        let hash: CodeHash = Sha256::digest(code.as_bytes()).into();
+        let names = self.lock_names().get(&hash).cloned();
+
+        let mut plugins = self.lock();
+        if let Some((plugin, _)) = plugins
+            .loaded
+            .iter()
+            .find(|(_, other)| other.is(&manifest, &hash))
+        {
+            return Ok(Load {
+                plugin: *plugin,
+                manifest,
+                names,
+            });
+        }
+        let replaced = plugins
+            .loaded
+            .iter()
+            .find(|(_, other)| other.has_identity(&manifest))
+            .map(|(number, _)| *number);
+        if let Some(replaced) = replaced {
+            plugins.unload(replaced);
+        }
+
+        plugins.last_number += 1;
+        let number = plugins.last_number;
+        let token = self.key.sign(&claims(&manifest, number));
+        let (commands, received) = mpsc::unbounded_channel();
+        let subject = Subject {
+            number,
+            manifest: manifest.clone(),
+            blueprint: Arc::new(self.blueprint(&manifest, code)),
+            wall_time: self.limits.wall_time,
+            on_ready: self.on_ready(hash),
+        };
+        let actor = Plugin::new(subject, names.clone(), Arc::clone(&self.outbox), received);
+        self.runtime.spawn(actor.run());
+        // The actor is there to receive it.
+        let _ = commands.send(Command::Call(Call::Start { request: None }));
+        plugins.loaded.insert(
+            number,
+            Loaded {
+                manifest: manifest.clone(),
+                code: hash,
+                token,
+                commands,
+            },
+        );
+        Ok(Load {
+            plugin: number,
+            manifest,
+            names,
+        })
+    }
+
+    /// Ends in a [`Event::Done`] or [`Event::Failed`] for `request`. `payload` must be JSON text.
+    pub fn invoke(&self, plugin: u32, request: u64, kind: Kind, name: String, payload: String) {
+        self.send(
+            plugin,
+            Call::Invoke {
+                request,
+                kind,
+                name,
+                payload,
+            },
+            request,
+        );
+    }
+
+    /// Ends in [`Event::Done`] when the plugin's process serves.
+    pub fn ensure_running(&self, plugin: u32, request: u64) {
+        self.send(
+            plugin,
+            Call::Start {
+                request: Some(request),
+            },
+            request,
+        );
+    }
+
+    /// The host's answer to an [`Event::Call`]: JSON text, nothing, or an error's text.
+    pub fn answer(&self, plugin: u32, call: u64, result: Result<Option<String>, String>) {
+        let plugins = self.lock();
+        let commands = plugins.loaded.get(&plugin).map(|loaded| &loaded.commands);
+        if let Some(commands) = commands.or_else(|| plugins.draining.get(&plugin)) {
+            // An actor that is gone needs no answer.
+            let _ = commands.send(Command::Answer { call, result });
+        }
+    }
+
+    /// Refuses new calls from now on; ends in [`Event::Done`] when the plugin's process is gone.
+    pub fn terminate(&self, plugin: u32, request: u64) {
+        let mut plugins = self.lock();
+        plugins.unload(plugin);
+        let actor = plugins.draining.get(&plugin).cloned();
+        self.done_after(request, actor.into_iter().collect());
+    }
+
+    /// The same for every plugin, also for those whose termination is under way.
+    pub fn terminate_all(&self, request: u64) {
+        let mut plugins = self.lock();
+        plugins.unload_all();
+        self.done_after(request, plugins.draining.values().cloned().collect());
+    }
+
+    /// The claims of a token that this runner signed for a load that still stands.
+    pub fn validate_token(&self, token: &str) -> Option<Claims> {
+        let claims = self.key.verify(token)?;
+        let number = u32::try_from(claims.load).ok()?;
+        self.lock().loaded.contains_key(&number).then_some(claims)
+    }
+
+    /// All that waits for JavaScript. Operations whose authority has ended are refused here, before they begin.
+    pub fn drain(&self) -> Vec<Event> {
+        let events = self.outbox.drain();
+        events.into_iter().filter(|event| self.may_begin(event)).collect()
+    }
+
+    /// How many processes have been started and served.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
+    }
+
+    fn may_begin(&self, event: &Event) -> bool {
+        match event {
+            Event::Call {
+                plugin,
+                call,
+                authority,
+                ..
+            } if !authority.holds() => {
+                self.answer(
+                    *plugin,
+                    *call,
+                    Err("the hook or route that made this call is over".into()),
+                );
+                false
+            }
+            _ => true,
+        }
+    }
+
+    fn send(&self, plugin: u32, call: Call, request: u64) {
+        let sent = match self.lock().loaded.get(&plugin) {
+            Some(loaded) => loaded.commands.send(Command::Call(call)).is_ok(),
+            None => false,
+        };
+        if !sent {
+            self.outbox.push(Event::Failed {
+                request,
+                error: Error::unavailable(state::UNLOADED),
+            });
+        }
+    }
+
+    /// An actor's channel closes when it has ended, and its process before it.
+    fn done_after(&self, request: u64, actors: Vec<Commands>) {
+        let outbox = Arc::clone(&self.outbox);
+        self.runtime.spawn(async move {
+            for actor in actors {
+                actor.closed().await;
+            }
+            outbox.push(Event::Done { request, value: None });
+        });
+    }
+
+    fn blueprint(&self, manifest: &Manifest, code: String) -> Blueprint {
+        let outbox = Arc::clone(&self.outbox);
+        let plugin_id: Arc<str> = sanitise_line(manifest.id.as_bytes()).into();
+        Blueprint {
+            programs: Arc::clone(&self.programs),
+            code: code.into(),
+            binding: binding(manifest, &self.site),
+            v8_flags: self.limits.v8_flags(),
+            deadline: START_DEADLINE,
+            starts: Arc::clone(&self.starts),
+            lines: Arc::new(move |stream: Stream, line: String| {
+                outbox.push(Event::Log(Log::Output {
+                    plugin_id: Arc::clone(&plugin_id),
+                    stream,
+                    line,
+                }));
+            }),
+        }
+    }
+
+    fn on_ready(&self, code: CodeHash) -> Box<dyn Fn(&Arc<Names>) + Send> {
+        let (known, epoch) = (Arc::clone(&self.known_names), Arc::clone(&self.epoch));
+        Box::new(move |names| {
+            epoch.fetch_add(1, Ordering::Relaxed);
+            known
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(code, Arc::clone(names));
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Plugins> {
+        self.plugins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_names(&self) -> MutexGuard<'_, HashMap<CodeHash, Arc<Names>>> {
+        self.known_names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.lock().unload_all();
+    }
+}
+
+impl Plugins {
+    fn unload(&mut self, number: u32) {
+        self.draining.retain(|_, actor| !actor.is_closed());
+        if let Some(Loaded { commands, .. }) = self.loaded.remove(&number) {
+            // An actor that is gone has nothing to end.
+            let _ = commands.send(Command::Terminate);
+            self.draining.insert(number, commands);
+        }
+    }
+
+    fn unload_all(&mut self) {
+        let numbers: Vec<_> = self.loaded.keys().copied().collect();
+        numbers.into_iter().for_each(|number| self.unload(number));
+    }
+}
+
+impl fmt::Debug for Supervisor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Supervisor")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Loaded {
+    fn has_identity(&self, manifest: &Manifest) -> bool {
+        self.manifest.id == manifest.id && self.manifest.version == manifest.version
+    }
+
+    fn is(&self, manifest: &Manifest, code: &CodeHash) -> bool {
+        self.manifest == *manifest && self.code == *code
+    }
+}
+
+fn claims(manifest: &Manifest, number: u32) -> Claims {
+    Claims {
+        plugin_id: manifest.id.clone(),
+        version: manifest.version.clone(),
+        capabilities: manifest.capabilities.names(),
+        allowed_hosts: manifest.allowed_hosts.clone(),
+        storage_collections: manifest.storage.keys().cloned().collect(),
+        load: number.into(),
+    }
+}
+
+/// What the guest is told of the plugin that it runs.
+fn binding(manifest: &Manifest, site: &RawValue) -> String {
+    let members = serde_json::json!({
+        "users": manifest.capabilities.contains(Capability::UsersRead),
+        "email": manifest.capabilities.contains(Capability::EmailSend),
+    });
+    let plugin = serde_json::json!({ "id": manifest.id, "version": manifest.version });
+    format!(r#"{{"plugin":{plugin},"site":{site},"members":{members}}}"#)
+}

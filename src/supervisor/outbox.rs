@@ -1,0 +1,184 @@
+//! What waits for JavaScript: events in order, and one wake-up for all that has gathered.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::bridge::Operation;
+use crate::error::Error;
+use crate::supervisor::authority::Authority;
+use crate::workerd::Stream;
+
+/// A message for the JavaScript half.
+#[derive(Debug)]
+pub enum Event {
+    /// A plugin's process is ready; these are the plugin's own names.
+    Ready {
+        plugin: u32,
+        names: Arc<Names>,
+    },
+    /// A request is answered, with JSON text or, without, `undefined`.
+    Done {
+        request: u64,
+        value: Option<String>,
+    },
+    /// A request failed.
+    Failed {
+        request: u64,
+        error: Error,
+    },
+    /// An operation for the host to carry out.
+    Call {
+        plugin: u32,
+        call: u64,
+        operation: Operation,
+        authority: Authority,
+    },
+    Log(Log),
+}
+
+/// A line for the operator.
+#[derive(Debug)]
+pub enum Log {
+    /// What a plugin passed to `ctx.log`; `data` is JSON text.
+    Plugin {
+        plugin_id: Arc<str>,
+        level: String,
+        message: String,
+        data: Option<String>,
+    },
+    /// A line that a plugin's process wrote.
+    Output {
+        plugin_id: Arc<str>,
+        stream: Stream,
+        line: String,
+    },
+    /// Something that the supervisor has to say.
+    Notice {
+        plugin_id: Option<Arc<str>>,
+        message: String,
+    },
+}
+
+/// The names of a plugin's own hooks and routes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    pub hooks: Vec<String>,
+    pub routes: Vec<String>,
+}
+
+/// Log lines that may wait. A plugin can log faster than Node prints; calls and answers must not wait behind it.
+const MAX_WAITING_LOGS: usize = 1000;
+
+pub struct Outbox {
+    waiting: Mutex<Waiting>,
+    wake: Box<dyn Fn() + Send + Sync>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    events: VecDeque<Event>,
+    logs: usize,
+    dropped_logs: usize,
+    told: bool,
+}
+
+impl Outbox {
+    /// `wake` makes JavaScript call [`Outbox::drain`] soon; it is called once for all that gathers until then.
+    pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self {
+            waiting: Mutex::default(),
+            wake: Box::new(wake),
+        }
+    }
+
+    pub fn push(&self, event: Event) {
+        let mut waiting = self.lock();
+        if matches!(event, Event::Log(_)) {
+            if waiting.logs == MAX_WAITING_LOGS {
+                waiting.dropped_logs += 1;
+                return;
+            }
+            waiting.logs += 1;
+        }
+        waiting.events.push_back(event);
+        let told = std::mem::replace(&mut waiting.told, true);
+        drop(waiting);
+        if !told {
+            (self.wake)();
+        }
+    }
+
+    pub fn drain(&self) -> VecDeque<Event> {
+        let Waiting {
+            mut events,
+            dropped_logs,
+            ..
+        } = std::mem::take(&mut *self.lock());
+        if dropped_logs > 0 {
+            let message =
+                format!("{dropped_logs} log lines dropped: plugins log faster than they can be printed");
+            events.push_back(Event::Log(Log::Notice {
+                plugin_id: None,
+                message,
+            }));
+        }
+        events
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn log() -> Event {
+        Event::Log(Log::Notice {
+            plugin_id: None,
+            message: "m".into(),
+        })
+    }
+
+    #[test]
+    fn one_wake_up_serves_all_that_gathers_until_the_drain() {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&wakes);
+        let outbox = Outbox::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        for request in 0..5 {
+            outbox.push(Event::Done { request, value: None });
+        }
+        assert_eq!((wakes.load(Ordering::Relaxed), outbox.drain().len()), (1, 5));
+        outbox.push(log());
+        assert_eq!((wakes.load(Ordering::Relaxed), outbox.drain().len()), (2, 1));
+    }
+
+    #[test]
+    fn a_flood_of_logs_is_cut_with_a_word_and_drops_no_answer() {
+        let outbox = Outbox::new(|| {});
+        (0..MAX_WAITING_LOGS + 7).for_each(|_| outbox.push(log()));
+        outbox.push(Event::Done {
+            request: 1,
+            value: None,
+        });
+        let mut events = outbox.drain();
+        let Some(Event::Log(Log::Notice { message, .. })) = events.pop_back() else {
+            panic!("no word")
+        };
+        assert!(message.starts_with("7 log lines dropped"), "{message}");
+        assert!(matches!(events.pop_back(), Some(Event::Done { .. })));
+        assert_eq!(events.len(), MAX_WAITING_LOGS);
+    }
+}

@@ -1,0 +1,458 @@
+//! One plugin: an actor on the io thread that owns all of its state and is talked to by messages only.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::authority::LoadAuthority;
+use super::invocations::Invocations;
+use super::outbox::{Event, Log, Names, Outbox};
+use super::start::{Blueprint, Session, StartError, start};
+use super::state::{Effect, Input, State};
+use crate::bridge::{self, Grants, Method};
+use crate::channel::frame::{self, Incoming};
+use crate::channel::{Received, Text};
+use crate::error::{Error, ErrorCode};
+use crate::manifest::Manifest;
+use crate::workerd::{Process, sanitise_line};
+
+/// How long a plugin whose start failed keeps failing for the same reason before a call makes it try again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How long the calls in flight of an unloaded plugin may take to end; the peer gives as much.
+const DRAIN_TIME: Duration = Duration::from_secs(5);
+
+/// Host operations of one plugin that may be under way; past it the plugin's frames are not read. It bounds what one
+/// plugin can put into the host's event loop.
+const MAX_CALLS: usize = 256;
+
+/// How long after its end a process's last frames are waited for, should the channel not close behind them.
+const LAST_FRAMES: Duration = Duration::from_millis(50);
+
+/// What JavaScript asks of a plugin.
+#[derive(Debug)]
+pub(super) enum Command {
+    Call(Call),
+    /// The host's answer to a call of the plugin: JSON text or nothing, or an error's text.
+    Answer {
+        call: u64,
+        result: Result<Option<String>, String>,
+    },
+    Terminate,
+}
+
+/// What needs a process.
+#[derive(Debug)]
+pub(super) enum Call {
+    Invoke {
+        request: u64,
+        kind: Kind,
+        name: String,
+        payload: String,
+    },
+    /// Only to have it started; `request` is answered when it is.
+    Start { request: Option<u64> },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Hook,
+    Route,
+}
+
+/// What an actor knows of the plugin it runs.
+pub(super) struct Subject {
+    /// The JavaScript half's number for this load.
+    pub(super) number: u32,
+    pub(super) manifest: Manifest,
+    pub(super) blueprint: Arc<Blueprint>,
+    pub(super) wall_time: Duration,
+    /// Called at each start that succeeded.
+    pub(super) on_ready: Box<dyn Fn(&Arc<Names>) + Send>,
+}
+
+pub(super) struct Plugin {
+    subject: Subject,
+    /// For log lines: the id is data, and may hold anything.
+    label: Arc<str>,
+    grants: Grants,
+    outbox: Arc<Outbox>,
+    commands: mpsc::UnboundedReceiver<Command>,
+    state: State<Session, Call>,
+    starting: Option<Pin<Box<dyn Future<Output = Result<Session, StartError>> + Send>>>,
+    names: Option<Arc<Names>>,
+    invocations: Invocations,
+    authority: LoadAuthority,
+    /// Host operations under way, by our number; the guest's number of each.
+    calls: HashMap<u64, u64>,
+    next_call: u64,
+    drain_until: Option<Instant>,
+}
+
+impl Plugin {
+    pub(super) fn new(
+        subject: Subject,
+        names: Option<Arc<Names>>,
+        outbox: Arc<Outbox>,
+        commands: mpsc::UnboundedReceiver<Command>,
+    ) -> Self {
+        Self {
+            label: sanitise_line(subject.manifest.id.as_bytes()).into(),
+            grants: Grants::from(&subject.manifest),
+            invocations: Invocations::new(subject.wall_time),
+            subject,
+            outbox,
+            commands,
+            state: State::Idle,
+            starting: None,
+            names,
+            authority: LoadAuthority::default(),
+            calls: HashMap::new(),
+            next_call: 1,
+            drain_until: None,
+        }
+    }
+
+    /// Runs until the plugin is unloaded and its process is gone.
+    pub(super) async fn run(mut self) {
+        while !matches!(self.state, State::Ended) {
+            match self.next().await {
+                Next::Command(Command::Call(call)) => self.on_call(call).await,
+                Next::Command(Command::Answer { call, result }) => self.on_answer(call, result),
+                Next::Command(Command::Terminate) => self.on_terminate().await,
+                Next::Started(outcome) => self.on_started(outcome).await,
+                Next::Frame(text) => self.on_frame(text.as_str()).await,
+                Next::Gone(complaint) => self.on_gone(complaint).await,
+                Next::Timer => self.on_timer(),
+            }
+            if matches!(self.state, State::Draining(_)) && self.is_drained() {
+                self.authority.end();
+                self.fail_in_flight("it was unloaded, and this call did not end in time");
+                self.step(Input::Drained).await;
+            }
+        }
+        // Calls that were sent while it ended.
+        while let Ok(command) = self.commands.try_recv() {
+            if let Command::Call(call) = command {
+                self.refuse(call, super::state::UNLOADED.into());
+            }
+        }
+    }
+
+    async fn next(&mut self) -> Next {
+        let timer = match (self.invocations.next_deadline(), self.drain_until) {
+            (Some(deadline), Some(until)) => Some(deadline.min(until)),
+            (deadline, until) => deadline.or(until),
+        };
+        let reads = self.calls.len() < MAX_CALLS;
+        let session = self.state.session_mut();
+        tokio::select! {
+            command = self.commands.recv() => Next::Command(command.unwrap_or(Command::Terminate)),
+            Some(outcome) = maybe(self.starting.as_mut()) => Next::Started(outcome),
+            Some(next) = hear(session, reads) => next,
+            Some(()) = maybe(timer.map(tokio::time::sleep_until)) => Next::Timer,
+        }
+    }
+
+    async fn on_call(&mut self, call: Call) {
+        // A name that the plugin does not have needs no process.
+        if let (
+            Call::Invoke {
+                request, kind, name, ..
+            },
+            Some(names),
+        ) = (&call, &self.names)
+            && !names.has(*kind, name)
+            && !matches!(self.state, State::Draining(_))
+        {
+            return self.answer_missing(*request, *kind, name);
+        }
+        self.step(Input::Call(call)).await;
+    }
+
+    async fn on_started(&mut self, outcome: Result<Session, StartError>) {
+        self.starting = None;
+        match outcome {
+            Ok(session) => {
+                let names = Arc::clone(&session.names);
+                (self.subject.on_ready)(&names);
+                self.outbox.push(Event::Ready {
+                    plugin: self.subject.number,
+                    names: Arc::clone(&names),
+                });
+                self.names = Some(names);
+                self.step(Input::Started(session)).await;
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                self.notice(format!("can't start: {reason}"));
+                self.step(Input::StartFailed {
+                    reason,
+                    retry_at: Instant::now() + RETRY_AFTER,
+                })
+                .await;
+            }
+        }
+    }
+
+    async fn on_terminate(&mut self) {
+        self.step(Input::Terminate).await;
+        self.drain_until = Some(Instant::now() + DRAIN_TIME);
+    }
+
+    fn is_drained(&self) -> bool {
+        self.invocations.is_empty() || self.drain_until.is_some_and(|until| until <= Instant::now())
+    }
+
+    fn on_timer(&mut self) {
+        let now = Instant::now();
+        while let Some(waiting) = self.invocations.expire(now) {
+            self.fail(waiting.request, Error::new(ErrorCode::WallTime, "out of time"));
+        }
+    }
+
+    async fn on_frame(&mut self, text: &str) {
+        match Incoming::parse(text) {
+            Ok(Incoming::Call {
+                call,
+                invocation,
+                method,
+                body,
+            }) => self.on_guest_call(call, invocation, &method, body),
+            Ok(Incoming::Answer { invocation, outcome }) => {
+                let Some(waiting) = self.invocations.answer(invocation) else {
+                    return;
+                };
+                match outcome {
+                    Ok(value) => self.done(waiting.request, value.map(|value| value.get().to_owned())),
+                    Err(thrown) => {
+                        let message = sanitise_line(thrown.message.as_bytes());
+                        self.fail(waiting.request, Error::new(ErrorCode::Threw, message));
+                    }
+                }
+            }
+            Ok(Incoming::Ready { .. } | Incoming::Broken { .. } | Incoming::Stored { .. }) | Err(_) => {
+                self.on_gone(Some(format!("it sent {}", frame::FrameError))).await;
+            }
+        }
+    }
+
+    fn on_guest_call(&mut self, call: u64, invocation: u64, method: &str, body: &RawValue) {
+        let Some(until) = self.invocations.authority(invocation, Instant::now()) else {
+            return self.send_to_guest(call, Err("the hook or route that made this call is over".into()));
+        };
+        match bridge::parse(method, body, &self.grants) {
+            Err(error) => self.send_to_guest(call, Err(error.to_string())),
+            Ok(operation) if operation.method == Method::Log => {
+                self.log(operation.args);
+                self.send_to_guest(call, Ok(Some("null".into())));
+            }
+            Ok(operation) => {
+                let number = self.next_call;
+                self.next_call += 1;
+                self.calls.insert(number, call);
+                let (plugin, authority) = (self.subject.number, self.authority.until(until));
+                self.outbox.push(Event::Call {
+                    plugin,
+                    call: number,
+                    operation,
+                    authority,
+                });
+            }
+        }
+    }
+
+    fn on_answer(&mut self, call: u64, result: Result<Option<String>, String>) {
+        let Some(call) = self.calls.remove(&call) else {
+            return;
+        };
+        // The answer is spliced into a frame: it must be one JSON value, whatever a row of the database held.
+        let result = match result {
+            Ok(Some(text)) if serde_json::from_str::<&RawValue>(&text).is_err() => {
+                Err("the host's answer can't be read".into())
+            }
+            result => result,
+        };
+        self.send_to_guest(call, result);
+    }
+
+    fn send_to_guest(&mut self, call: u64, result: Result<Option<String>, String>) {
+        // Call 0 wants no answer.
+        let (Some(session), 1..) = (self.state.session_mut(), call) else {
+            return;
+        };
+        session.channel.send(match result {
+            Ok(value) => frame::result(call, value.as_deref()),
+            Err(message) => frame::refusal(call, &message),
+        });
+    }
+
+    /// The process ended, or with a `complaint` its channel did: it is no use any more.
+    async fn on_gone(&mut self, complaint: Option<String>) {
+        self.authority.end();
+        self.authority = LoadAuthority::default();
+        self.calls.clear();
+        // The effect of this input is `Stop`, which finds the reason out and tells the calls in flight.
+        let mut effects = Vec::new();
+        self.state.step(Input::Gone, Instant::now(), &mut effects);
+        for effect in effects {
+            let Effect::Stop(session) = effect else { continue };
+            let reason = session.end(complaint.clone()).await;
+            self.notice(format!("stopped: {reason}"));
+            self.fail_in_flight(&reason);
+        }
+    }
+
+    async fn step(&mut self, input: Input<Session, Call>) {
+        let mut effects = Vec::new();
+        self.state.step(input, Instant::now(), &mut effects);
+        for effect in effects {
+            match effect {
+                Effect::Start => self.starting = Some(Box::pin(start(Arc::clone(&self.subject.blueprint)))),
+                Effect::CancelStart => self.starting = None,
+                Effect::Send(call) => self.send(call),
+                Effect::Refuse(call, reason) => self.refuse(call, reason),
+                Effect::Stop(session) => session.stop().await,
+            }
+        }
+    }
+
+    fn send(&mut self, call: Call) {
+        let (request, kind, name, payload) = match call {
+            Call::Start { request } => {
+                return request.into_iter().for_each(|request| self.done(request, None));
+            }
+            Call::Invoke {
+                request,
+                kind,
+                name,
+                payload,
+            } => (request, kind, name, payload),
+        };
+        if self.names.as_ref().is_some_and(|names| !names.has(kind, &name)) {
+            return self.answer_missing(request, kind, &name);
+        }
+        let Some(session) = self.state.session_mut() else {
+            return;
+        };
+        let (number, _) = self.invocations.begin(request, Instant::now());
+        session
+            .channel
+            .send(frame::invoke(number, kind.field(), &name, &payload));
+    }
+
+    fn answer_missing(&self, request: u64, kind: Kind, name: &str) {
+        match kind {
+            Kind::Hook => self.done(request, None),
+            Kind::Route => {
+                let message = sanitise_line(format!("Route not found: {name}").as_bytes());
+                self.fail(request, Error::new(ErrorCode::Threw, message));
+            }
+        }
+    }
+
+    fn refuse(&self, call: Call, reason: String) {
+        match call {
+            Call::Invoke { request, .. }
+            | Call::Start {
+                request: Some(request),
+            } => {
+                self.fail(request, Error::unavailable(reason));
+            }
+            Call::Start { request: None } => {}
+        }
+    }
+
+    fn fail_in_flight(&mut self, reason: &str) {
+        for waiting in self.invocations.close() {
+            self.outbox.push(Event::Failed {
+                request: waiting.request,
+                error: Error::unavailable(reason),
+            });
+        }
+    }
+
+    fn done(&self, request: u64, value: Option<String>) {
+        self.outbox.push(Event::Done { request, value });
+    }
+
+    fn fail(&self, request: u64, error: Error) {
+        self.outbox.push(Event::Failed { request, error });
+    }
+
+    fn log(&self, args: Vec<Option<String>>) {
+        let mut args = args.into_iter();
+        let [level, message, data] = std::array::from_fn(|_| args.next().flatten());
+        let (level, message) = (level.unwrap_or_default(), message.unwrap_or_default());
+        let message = sanitise_line(message.as_bytes());
+        let data = data.map(|data| sanitise_line(data.as_bytes()));
+        self.outbox.push(Event::Log(Log::Plugin {
+            plugin_id: Arc::clone(&self.label),
+            level,
+            message,
+            data,
+        }));
+    }
+
+    fn notice(&self, message: String) {
+        self.outbox.push(Event::Log(Log::Notice {
+            plugin_id: Some(Arc::clone(&self.label)),
+            message,
+        }));
+    }
+}
+
+enum Next {
+    Command(Command),
+    Started(Result<Session, StartError>),
+    Frame(Text),
+    Gone(Option<String>),
+    Timer,
+}
+
+impl Names {
+    fn has(&self, kind: Kind, name: &str) -> bool {
+        let names = match kind {
+            Kind::Hook => &self.hooks,
+            Kind::Route => &self.routes,
+        };
+        names.iter().any(|own| own == name)
+    }
+}
+
+impl Kind {
+    fn field(self) -> &'static str {
+        match self {
+            Self::Hook => "hook",
+            Self::Route => "route",
+        }
+    }
+}
+
+/// What a running process has to say, or `None` where there is none.
+async fn hear(session: Option<&mut Session>, reads: bool) -> Option<Next> {
+    let session = session?;
+    let Session { channel, process, .. } = session;
+    Some(tokio::select! {
+        received = channel.receive(), if reads => match received {
+            Received::Frame(text) => Next::Frame(text),
+            Received::Closed(error) => Next::Gone(Some(error.to_string())),
+        },
+        // What it said before it ended comes first: the channel closes behind its last frame.
+        () = ended_for_a_while(process) => Next::Gone(None),
+    })
+}
+
+async fn ended_for_a_while(process: &Process) {
+    process.exited().await;
+    tokio::time::sleep(LAST_FRAMES).await;
+}
+
+async fn maybe<F: Future>(future: Option<F>) -> Option<F::Output> {
+    Some(future?.await)
+}

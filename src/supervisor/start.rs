@@ -1,0 +1,211 @@
+//! From "a plugin" to "a process that serves it": socket, configuration, launch, readiness, channel, the guest's report.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::outbox::Names;
+use crate::channel::frame::Incoming;
+use crate::channel::{Channel, Received};
+use crate::workerd::{
+    Config, Exit, LineSink, Output, PrivateSocket, Process, Programs, guest_modules, sanitise_line,
+};
+
+/// All that starting a plugin's process needs; the same for every start of one load.
+pub(super) struct Blueprint {
+    pub(super) programs: Arc<Programs>,
+    pub(super) code: Arc<str>,
+    /// The JSON binding that tells the guest whom it runs.
+    pub(super) binding: String,
+    pub(super) v8_flags: Vec<String>,
+    pub(super) deadline: Duration,
+    pub(super) starts: Arc<Semaphore>,
+    pub(super) lines: LineSink,
+}
+
+/// A process that serves a plugin. Dropping it ends the process.
+pub(super) struct Session {
+    pub(super) channel: Channel,
+    pub(super) process: Process,
+    pub(super) names: Arc<Names>,
+    output: Output,
+}
+
+/// Why a start failed, as a fragment whose subject is the plugin.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct StartError(String);
+
+/// Dropping the future gives the start up and leaves no process.
+pub(super) async fn start(blueprint: Arc<Blueprint>) -> Result<Session, StartError> {
+    // Many starts at once would make each other miss the deadline; the wait for one's turn is not part of it.
+    let _turn = blueprint
+        .starts
+        .acquire()
+        .await
+        .map_err(|_| failed("the runner is closed"))?;
+
+    let (socket, listener) =
+        PrivateSocket::bind().map_err(|e| failed(format!("no socket can be made: {e}")))?;
+    let configuration = Config {
+        modules: guest_modules(),
+        plugin_code: &blueprint.code,
+        binding: &blueprint.binding,
+        v8_flags: &blueprint.v8_flags,
+    }
+    .render();
+    let mut child = crate::workerd::spawn(&blueprint.programs, configuration, listener)
+        .await
+        .map_err(|e| failed(format!("its process can't be started: {e}")))?;
+    let mut output = Output::drain(child.stdout.take(), child.stderr.take(), &blueprint.lines)
+        .map_err(|e| failed(format!("the output of its process can't be read: {e}")))?;
+    let process = child.process;
+
+    let outcome = tokio::select! {
+        // An end is the better explanation when both are there: its channel closes too.
+        biased;
+        exit = process.exited() => Err(ended(exit, &mut output).await),
+        opened = open(child.control, socket) => match opened {
+            // Whatever the channel's complaint is, a process that is ending says more.
+            Err(Complaint::Channel(text)) => Err(complain(text, &process, &mut output).await),
+            Err(Complaint::Plugin(text)) => Err(StartError(text)),
+            Ok(opened) => Ok(opened),
+        },
+        () = tokio::time::sleep(blueprint.deadline) => {
+            Err(failed(format!("it was not ready after {} ms", blueprint.deadline.as_millis())))
+        }
+    };
+    let (channel, names) = outcome?;
+    Ok(Session {
+        channel,
+        process,
+        names: Arc::new(names),
+        output,
+    })
+}
+
+enum Complaint {
+    Channel(String),
+    Plugin(String),
+}
+
+async fn open(control: std::os::fd::OwnedFd, socket: PrivateSocket) -> Result<(Channel, Names), Complaint> {
+    let complain = |error: &dyn std::error::Error| Complaint::Channel(error.to_string());
+    crate::workerd::listening(control)
+        .await
+        .map_err(|_| Complaint::Channel("it never listened".into()))?;
+    let mut channel = Channel::open(Arc::new(socket))
+        .await
+        .map_err(|error| complain(&error))?;
+    let text = match channel.receive().await {
+        Received::Frame(text) => text,
+        Received::Closed(error) => return Err(complain(&error)),
+    };
+    match Incoming::parse(text.as_str()) {
+        Ok(Incoming::Ready { hooks, routes }) => Ok((channel, Names { hooks, routes })),
+        Ok(Incoming::Broken { reason }) => Err(Complaint::Plugin(thrown_at_start(&reason))),
+        Ok(_) | Err(_) => Err(Complaint::Channel("it did not say that it was ready".into())),
+    }
+}
+
+/// How long a process whose channel failed is given to end by itself, and so to say why. A process that died closes its
+/// sockets a moment before its end can be seen.
+const LAST_BREATH: Duration = Duration::from_millis(100);
+
+async fn complain(text: String, process: &Process, output: &mut Output) -> StartError {
+    match tokio::time::timeout(LAST_BREATH, process.exited()).await {
+        Ok(exit) => ended(exit, output).await,
+        Err(_) => StartError(text),
+    }
+}
+
+impl Session {
+    /// Resolves when nothing can be asked of it any more, with the reason; ends the process if it has not ended.
+    pub(super) async fn end(mut self, channel: Option<String>) -> String {
+        if let Some(complaint) = channel
+            && tokio::time::timeout(LAST_BREATH, self.process.exited())
+                .await
+                .is_err()
+        {
+            self.stop().await;
+            return complaint;
+        }
+        let exit = self.process.exited().await;
+        ended(exit, &mut self.output).await.0
+    }
+
+    /// Ends the process and waits until it is gone.
+    pub(super) async fn stop(&self) {
+        self.process.kill();
+        self.process.exited().await;
+    }
+}
+
+async fn ended(exit: Exit, output: &mut Output) -> StartError {
+    let words = explanation(&output.last_words().await);
+    match words.is_empty() {
+        true => failed(format!("its process ended with {exit}")),
+        false => failed(format!("its process ended with {exit}: {words}")),
+    }
+}
+
+/// Workerd's complaint without what only repeats: its service's name, addresses without symbols.
+fn explanation(lines: &[String]) -> String {
+    let telling = lines
+        .iter()
+        .map(|line| line.trim())
+        .filter(|line| !line.is_empty() && !line.starts_with("stack:"));
+    join(telling.map(|line| line.strip_prefix("service main: ").unwrap_or(line)))
+}
+
+/// What the plugin threw, with the lines of its own code.
+fn thrown_at_start(stack: &str) -> String {
+    let own = stack
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with("at boot.js") && !line.contains("(boot.js"));
+    format!("it threw at its start: {}", join(own))
+}
+
+fn join<'a>(lines: impl Iterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for line in lines {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(line);
+    }
+    sanitise_line(text.as_bytes())
+}
+
+fn failed(reason: impl Into<String>) -> StartError {
+    StartError(reason.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_plugin_threw_keeps_its_own_lines_in_one() {
+        let stack = "TypeError: boom\n    at f (plugin.js:2:21)\n    at plugin.js:3:1\n    at boot.js:37:35";
+        assert_eq!(
+            thrown_at_start(stack),
+            "it threw at its start: TypeError: boom at f (plugin.js:2:21) at plugin.js:3:1"
+        );
+    }
+
+    #[test]
+    fn workerds_complaint_loses_what_only_it_needs() {
+        let lines = [
+            "service main: Uncaught SyntaxError: Unexpected identifier 'b'",
+            "  at plugin.js:2:12",
+            "",
+        ];
+        assert_eq!(
+            explanation(&lines.map(String::from)),
+            "Uncaught SyntaxError: Unexpected identifier 'b' at plugin.js:2:12"
+        );
+    }
+}

@@ -1,0 +1,21 @@
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .plugin),
+    (name = "internet", network = (allow = [])),
+  ],
+  sockets = [(name = "entry", http = (), service = "main")],
+  v8Flags = [],
+);
+
+const plugin :Workerd.Worker = (
+  modules = [
+    (name = "boot.js", esModule = "import plugin from \"plugin.js\";\nexport default {\n  fetch: (request, env) => Response.json([plugin, env.PLUGIN]),\n};\nexport const Wall = { fetch() { throw new Error(\"no network\"); } };\n"),
+    (name = "plugin.js", esModule = "export default {};"),
+  ],
+  bindings = [(name = "PLUGIN", json = "{\"manifest\":{\"id\":\"audit-log\",\"version\":\"1.0.0\"}}")],
+  compatibilityDate = "2025-01-01",
+  compatibilityFlags = ["nodejs_compat", "disallow_importable_env"],
+  globalOutbound = (name = "main", entrypoint = "Wall"),
+);

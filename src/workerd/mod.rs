@@ -1,0 +1,59 @@
+//! One workerd process: its configuration, its start, its output, its end.
+
+mod capnp;
+mod config;
+mod guest;
+mod launch;
+mod output;
+mod process;
+mod readiness;
+mod sanitise;
+mod socket;
+mod spawner;
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+
+pub(crate) use self::config::Config;
+pub(crate) use self::guest::guest_modules;
+use self::launch::Launch;
+pub use self::launch::Programs;
+pub use self::output::Stream;
+pub(crate) use self::output::{LineSink, Output};
+pub(crate) use self::process::{Exit, Process};
+pub(crate) use self::readiness::listening;
+pub(crate) use self::sanitise::sanitise_line;
+pub(crate) use self::socket::PrivateSocket;
+
+/// A child that has been started, and our ends of what connects us.
+pub(crate) struct Spawned {
+    pub(crate) process: Process,
+    pub(crate) control: OwnedFd,
+    pub(crate) stdout: Option<OwnedFd>,
+    pub(crate) stderr: Option<OwnedFd>,
+}
+
+/// Must be called on the io thread.
+pub(crate) async fn spawn(
+    programs: &Programs,
+    configuration: String,
+    listener: UnixListener,
+) -> io::Result<Spawned> {
+    let (ours, theirs) = readiness::control_pipe()?;
+    let launch = Launch {
+        programs: programs.clone(),
+        configuration,
+        listener,
+        control: theirs,
+    };
+    let mut launched = spawner::spawn(launch).await?;
+    let stdout = launched.child.stdout.take().map(OwnedFd::from);
+    let stderr = launched.child.stderr.take().map(OwnedFd::from);
+    Ok(Spawned {
+        process: Process::adopt(launched)?,
+        control: ours,
+        stdout,
+        stderr,
+    })
+}

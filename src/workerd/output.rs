@@ -1,0 +1,158 @@
+//! What a process says on standard output and standard error: drained always, line by line, made safe, and passed on.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
+use tokio::net::unix::pipe;
+use tokio::task::JoinHandle;
+
+use super::sanitise::sanitise_line;
+
+/// Where lines go: from which stream, and the line without its end.
+pub(crate) type LineSink = Arc<dyn Fn(Stream, String) + Send + Sync>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    Out,
+    Err,
+}
+
+/// Enough of the last lines to explain an end; a stack trace of V8's fatal errors is about this long.
+const KEPT_LINES: usize = 24;
+
+/// A line past this is passed on in pieces. The sanitiser cuts further; this bounds what is held before it is asked.
+const MAX_LINE_BYTES: usize = 16 * 1024;
+
+/// How long an ended process's last words are waited for. They are in the pipe already; only a descendant that holds the
+/// pipe open could make this matter, and workerd has none.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+
+/// The two drains of one process.
+#[derive(Debug)]
+pub(crate) struct Output {
+    last: Arc<Mutex<VecDeque<String>>>,
+    drains: Vec<JoinHandle<()>>,
+}
+
+impl Output {
+    pub(crate) fn drain(
+        out: Option<OwnedFd>,
+        err: Option<OwnedFd>,
+        sink: &LineSink,
+    ) -> std::io::Result<Self> {
+        let last = Arc::new(Mutex::new(VecDeque::new()));
+        let mut drains = Vec::new();
+        for (stream, descriptor) in [(Stream::Out, out), (Stream::Err, err)] {
+            let Some(descriptor) = descriptor else { continue };
+            let pipe = BufReader::new(pipe::Receiver::from_owned_fd(descriptor)?);
+            drains.push(tokio::spawn(pass_on(
+                pipe,
+                stream,
+                Arc::clone(sink),
+                Arc::clone(&last),
+            )));
+        }
+        Ok(Self { last, drains })
+    }
+
+    /// What the process said last on standard error, once it has ended.
+    pub(crate) async fn last_words(&mut self) -> Vec<String> {
+        let ends = self
+            .drains
+            .iter_mut()
+            .map(|drain| async move { drop(drain.await) });
+        // Past the time-out the lines that did arrive must do.
+        let _ = tokio::time::timeout(LAST_WORDS, futures_util::future::join_all(ends)).await;
+        self.last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+            .collect()
+    }
+}
+
+async fn pass_on(
+    mut pipe: impl AsyncBufRead + Unpin,
+    stream: Stream,
+    sink: LineSink,
+    last: Arc<Mutex<VecDeque<String>>>,
+) {
+    let mut line = Vec::new();
+    while let Ok(true) = read_line(&mut pipe, &mut line).await {
+        if is_noise(&line) {
+            continue;
+        }
+        let text = sanitise_line(&line);
+        if stream == Stream::Err {
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            if last.len() == KEPT_LINES {
+                last.pop_front();
+            }
+            last.push_back(text.clone());
+        }
+        sink(stream, text);
+    }
+}
+
+/// What workerd says at every start with V8 flags set, of a cache that they make useless. It explains nothing.
+fn is_noise(line: &[u8]) -> bool {
+    const CACHE: &[u8] = b"per-isolate bootstrap compile cache failed its compatibility check";
+    line.windows(CACHE.len()).any(|window| window == CACHE)
+}
+
+/// Reads up to and without the next newline, or [`MAX_LINE_BYTES`]; false at the end.
+async fn read_line(pipe: &mut (impl AsyncBufRead + Unpin), line: &mut Vec<u8>) -> std::io::Result<bool> {
+    line.clear();
+    loop {
+        let buffered = pipe.fill_buf().await?;
+        if buffered.is_empty() {
+            return Ok(!line.is_empty());
+        }
+        let room = MAX_LINE_BYTES - line.len();
+        let window = &buffered[..buffered.len().min(room)];
+        if let Some(end) = window.iter().position(|byte| *byte == b'\n') {
+            line.extend_from_slice(&window[..end]);
+            pipe.consume(end + 1);
+            return Ok(true);
+        }
+        let taken = window.len();
+        line.extend_from_slice(window);
+        pipe.consume(taken);
+        if line.len() == MAX_LINE_BYTES {
+            return Ok(true);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
+        let mut pipe = BufReader::with_capacity(7, bytes);
+        let (mut line, mut lines) = (Vec::new(), Vec::new());
+        while read_line(&mut pipe, &mut line).await.unwrap() {
+            lines.push(line.clone());
+        }
+        lines
+    }
+
+    #[tokio::test]
+    async fn lines_end_at_newlines_and_the_last_one_at_the_end() {
+        assert_eq!(
+            lines(b"one\n\nthree").await,
+            [b"one".to_vec(), b"".to_vec(), b"three".to_vec()]
+        );
+        assert!(lines(b"").await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_line_without_an_end_is_held_only_up_to_its_bound() {
+        let flood = vec![b'x'; MAX_LINE_BYTES * 2 + 5];
+        let lengths: Vec<_> = lines(&flood).await.iter().map(Vec::len).collect();
+        assert_eq!(lengths, [MAX_LINE_BYTES, MAX_LINE_BYTES, 5]);
+    }
+}

@@ -1,0 +1,96 @@
+//! A running child: a guard whose drop ends it, and the news of its end.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ExitStatus};
+use std::sync::Arc;
+
+use rustix::process::{Signal, pidfd_send_signal};
+use tokio::io::unix::AsyncFd;
+use tokio::sync::watch;
+
+use super::launch::Launched;
+
+/// A child process. Dropping it kills it (SIGKILL: a process that spins ignores SIGTERM, and workerd keeps nothing worth
+/// saving); a task of its own reaps it.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pid: u32,
+    pidfd: Arc<AsyncFd<OwnedFd>>,
+    exit: watch::Receiver<Option<Exit>>,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Code(i32),
+    Signal(i32),
+    /// Its end was seen, its status was not.
+    Unknown,
+}
+
+impl Process {
+    /// Must be called on the io thread, whose runtime watches the child.
+    pub(super) fn adopt(launched: Launched) -> io::Result<Self> {
+        let Launched { child, pidfd } = launched;
+        let pid = child.id();
+        let pidfd = Arc::new(crate::sys::watch_readable(pidfd)?);
+        let (report, exit) = watch::channel(None);
+        tokio::spawn(reap(child, Arc::clone(&pidfd), report));
+        Ok(Self { pid, pidfd, exit })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Harmless once it has ended: the pidfd never names another process.
+    pub(crate) fn kill(&self) {
+        let _ = pidfd_send_signal(self.pidfd.get_ref(), Signal::KILL);
+    }
+
+    /// Resolves when the process has ended and has been reaped; cheap to await again.
+    pub(crate) async fn exited(&self) -> Exit {
+        let mut exit = self.exit.clone();
+        match exit.wait_for(Option::is_some).await {
+            Ok(exit) => exit.unwrap_or(Exit::Unknown),
+            Err(_) => Exit::Unknown,
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A pidfd becomes readable when its process ends. No SIGCHLD: that signal is Node's.
+async fn reap(mut child: Child, pidfd: Arc<AsyncFd<OwnedFd>>, report: watch::Sender<Option<Exit>>) {
+    let exit = match pidfd.readable().await {
+        Ok(_) => child.wait().map_or(Exit::Unknown, Exit::from),
+        Err(_) => Exit::Unknown,
+    };
+    report.send_replace(Some(exit));
+}
+
+impl From<ExitStatus> for Exit {
+    fn from(status: ExitStatus) -> Self {
+        match (status.code(), status.signal()) {
+            (Some(code), _) => Self::Code(code),
+            (None, Some(signal)) => Self::Signal(signal),
+            (None, None) => Self::Unknown,
+        }
+    }
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Signal(signal) => write!(f, "signal {signal}"),
+            Self::Unknown => f.write_str("an unknown status"),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The listening socket of one plugin's process: bound here, handed to workerd, with no name left on disk.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+
+use rustix::fs::{Mode, OFlags, open};
+use tokio::net::UnixStream;
+
+/// A Unix socket that only this process, and whom it hands the listener to, can reach.
+///
+/// It is bound in a fresh 0700 folder, and both are removed before anything listens on it. An `O_PATH` descriptor of the
+/// socket's inode stays, and Linux lets one connect to that through `/proc/self/fd`. What is left on disk after a crash
+/// is nothing, and the limit of 108 bytes on a socket's path does not matter.
+#[derive(Debug)]
+pub(crate) struct PrivateSocket {
+    inode: OwnedFd,
+}
+
+impl PrivateSocket {
+    /// The socket, and the listener to hand over.
+    pub(crate) fn bind() -> io::Result<(Self, UnixListener)> {
+        let folder = tempfile::Builder::new().prefix("emdash-sandbox-").tempdir()?;
+        let path = folder.path().join("s");
+        let listener = UnixListener::bind(&path)?;
+        let inode = open(
+            &path,
+            OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+            Mode::empty(),
+        )?;
+        folder.close()?;
+        Ok((Self { inode }, listener))
+    }
+
+    pub(crate) async fn connect(&self) -> io::Result<UnixStream> {
+        UnixStream::connect(PathBuf::from(format!("/proc/self/fd/{}", self.inode.as_raw_fd()))).await
+    }
+}
+
+impl AsFd for PrivateSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inode.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_without_a_name_can_be_connected_to() {
+        let (socket, listener) = PrivateSocket::bind().unwrap();
+        let _client = socket.connect().await.unwrap();
+        listener.accept().unwrap();
+    }
+
+    #[test]
+    fn nothing_is_left_on_disk_while_it_lives() {
+        let (_socket, listener) = PrivateSocket::bind().unwrap();
+        let address = listener.local_addr().unwrap();
+        let path = address.as_pathname().unwrap();
+        assert!(!path.exists() && !path.parent().unwrap().exists());
+    }
+}

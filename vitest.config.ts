@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["__test__/**/*.spec.ts"],
+    // A process per file: the addon lives as long as its process, and a test may kill what it started.
+    pool: "forks",
+    // Far above what any test needs on two busy cores (a plugin starts in 0.1 s), and still an end.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    // A test that passes the second time has found something.
+    retry: 0,
+  },
+});
