@@ -3,7 +3,6 @@
  *
  *   npm run demo                     a temporary SQLite file
  *   npm run demo -- --db site.db     a file that stays
- *   npm run demo -- --peer           the same through @emdash-cms/sandbox-workerd, to compare
  */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -12,15 +11,14 @@ import { parseArgs } from "node:util";
 import { LibsqlDialect } from "@libsql/kysely-libsql";
 import { handleContentCreate, handleContentDelete, handleContentUpdate, SchemaRegistry } from "emdash";
 import { runMigrations } from "emdash/db";
+import { createSandboxRunner } from "emdash-sandbox-native/sandbox";
 import { Kysely } from "kysely";
 
-const { values: options } = parseArgs({ options: { db: { type: "string" }, peer: { type: "boolean" } } });
-const sandbox = options.peer ? "@emdash-cms/sandbox-workerd/sandbox" : "emdash-sandbox-native/sandbox";
+const { values: options } = parseArgs({ options: { db: { type: "string" } } });
 
 const folder = await mkdtemp(join(tmpdir(), "emdash-demo-"));
 const file = options.db ?? join(folder, "site.db");
 const db = new Kysely({ dialect: new LibsqlDialect({ url: `file:${file}` }) });
-const { createSandboxRunner } = await import(sandbox);
 const runner = createSandboxRunner({
   db,
   siteInfo: { name: "Demo", url: "https://demo.example", locale: "en" },
@@ -35,8 +33,6 @@ try {
   await step("unload everything", () => runner.terminateAll());
   await db.destroy();
   await rm(folder, { recursive: true });
-  // The peer keeps the process alive for good.
-  if (options.peer) process.exit();
 }
 
 async function main() {
@@ -44,8 +40,8 @@ async function main() {
   await step("migrate with EmDash's own migrations", () => runMigrations(db));
   await step("create the collection posts", createPosts);
 
-  heading(`The plugin @emdash-cms/plugin-audit-log, run by ${sandbox}`);
-  check("a sandbox is available", runner.isAvailable());
+  heading("The plugin @emdash-cms/plugin-audit-log, in a workerd process of its own");
+  check("a sandbox is available", runner.isAvailable(), runner.unavailableReason());
   const { manifest, code } = await published("@emdash-cms/plugin-audit-log");
   const plugin = await step(`load ${manifest.id} ${manifest.version}`, () => runner.load(manifest, code));
   await step("call a hook that it does not have: the first call waits for its process", () =>
@@ -131,11 +127,8 @@ async function published(name) {
   const read = (path) => readFile(new URL(import.meta.resolve(path)), "utf8");
   const code = await read(`${name}/sandbox`);
   const manifest = await readFile(new URL("./manifest.json", import.meta.resolve(`${name}/sandbox`)), "utf8");
-  return { manifest: { ...JSON.parse(manifest), ...(options.peer && PEER_NAMES) }, code };
+  return { manifest: JSON.parse(manifest), code };
 }
-
-/** The peer refuses the manifest's own `content:read`: it knows capabilities by their deprecated names only. */
-const PEER_NAMES = { capabilities: ["read:content"] };
 
 async function createPosts() {
   const registry = new SchemaRegistry(db);

@@ -1,5 +1,5 @@
 // The main module of every plugin's worker. It evaluates before the plugin, which it imports, and serves the host's
-// requests on the private socket: `/channel` becomes the WebSocket, `/frames/<n>` carries frames too large for it.
+// requests on the private socket: `/channel` becomes the WebSocket, `/frames/<n>` brings frames too large for it.
 //
 // The plugin can import this module too. Nothing that it exports holds a session, so all that it could do with it is
 // to talk to itself.
@@ -7,8 +7,6 @@
 import { openChannel } from "channel.js";
 import {
   Error,
-  mapDelete,
-  mapGet,
   mapSet,
   Map,
   Response,
@@ -24,23 +22,17 @@ import {
 
 const plugin = await loadPlugin();
 
-/** Frames on their way over HTTP, by number: those that the host left, and those that it is about to fetch. */
-const frames = { incoming: new Map(), outgoing: new Map() };
+/** Frames that the host has left here, by number, until the channel says to take one. */
+const frames = new Map();
 
 export default {
   async fetch(request, env) {
     const path = urlPathname(new URL(requestUrl(request)));
-    if (path === "/channel") return openChannel(plugin, env.PLUGIN, frames);
-    if (!startsWith(path, "/frames/")) return new Response(null, { status: 404 });
-
-    const number = slice(path, "/frames/".length);
-    if (requestMethod(request) === "POST") {
-      mapSet(frames.incoming, number, await requestText(request));
-      return new Response(null, { status: 204 });
-    }
-    const frame = mapGet(frames.outgoing, number);
-    mapDelete(frames.outgoing, number);
-    return frame === undefined ? new Response(null, { status: 404 }) : new Response(frame);
+    if (path === "/channel") return openChannel(plugin, env, frames);
+    if (!startsWith(path, "/frames/") || requestMethod(request) !== "POST")
+      return new Response(null, { status: 404 });
+    mapSet(frames, slice(path, "/frames/".length), await requestText(request));
+    return new Response(null, { status: 204 });
   },
 };
 

@@ -15,6 +15,8 @@ import {
   Promise,
   parseJson,
   Response,
+  responseOk,
+  responseText,
   sendToSocket,
   String,
   stringifyJson,
@@ -31,7 +33,7 @@ const run = uncurryThis(AsyncLocalStorage.prototype.run);
 const getStore = uncurryThis(AsyncLocalStorage.prototype.getStore);
 
 /** Serves one WebSocket; all state of a session is in this closure. */
-export function openChannel(plugin, binding, frames) {
+export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, frames) {
   const pair = new WebSocketPair();
   const socket = pair[1];
   acceptSocket(socket);
@@ -39,7 +41,6 @@ export function openChannel(plugin, binding, frames) {
   const invocations = new AsyncLocalStorage();
   const pending = new Map();
   let lastCall = 0;
-  let lastStored = 0;
 
   const context = () => createContext(binding, callHost, tellHost);
 
@@ -67,9 +68,12 @@ export function openChannel(plugin, binding, frames) {
       // Turned into text here, where a cycle or a BigInt is still the handler's error.
       answer = stringifyJson({ answer: frame.invoke, value });
     } catch (error) {
-      answer = stringifyJson({ answer: frame.invoke, error: describe(error, hasOwn(frame, "hook") ? "Hook" : "Route") });
+      answer = stringifyJson({
+        answer: frame.invoke,
+        error: describe(error, hasOwn(frame, "hook") ? "Hook" : "Route"),
+      });
     }
-    sendText(answer);
+    sendText(answer, (reason) => send({ answer: frame.invoke, error: { message: reason } }));
   }
 
   function runHook(name, { event }) {
@@ -93,7 +97,7 @@ export function openChannel(plugin, binding, frames) {
       const call = ++lastCall;
       const text = stringifyJson({ call, invocation, method, body });
       mapSet(pending, call, { method, resolve, reject });
-      sendText(text);
+      sendText(text, (reason) => settle({ result: call, error: reason }));
     });
   }
 
@@ -114,16 +118,24 @@ export function openChannel(plugin, binding, frames) {
     sendText(stringifyJson(frame));
   }
 
-  function sendText(text) {
-    if (text.length <= MAX_FRAME_LENGTH) return sendToSocket(socket, text);
-    const stored = ++lastStored;
-    mapSet(frames.outgoing, String(stored), text);
-    sendToSocket(socket, stringifyJson({ stored }));
+  /** `refused` is told why when the host does not take a frame that is too large for the socket. */
+  function sendText(text, refused = () => {}) {
+    if (text.length <= MAX_FRAME_LENGTH) sendToSocket(socket, text);
+    else void sendLarge(text, refused);
+  }
+
+  async function sendLarge(text, refused) {
+    try {
+      const response = await backing.fetch("http://backing/frames", { method: "POST", body: text });
+      if (!responseOk(response)) refused(await responseText(response));
+    } catch {
+      refused("the host could not be reached");
+    }
   }
 
   function takeStored(number) {
-    const text = mapGet(frames.incoming, String(number));
-    mapDelete(frames.incoming, String(number));
+    const text = mapGet(frames, String(number));
+    mapDelete(frames, String(number));
     return parseJson(text);
   }
 }

@@ -53,7 +53,10 @@ export function createContext({ plugin, site, members }, call, tell) {
 function createStorage(call) {
   return new Proxy(
     {},
-    { get: (_, collection) => (typeof collection === "string" ? createCollection(collection, call) : undefined) },
+    {
+      get: (_, collection) =>
+        typeof collection === "string" ? createCollection(collection, call) : undefined,
+    },
   );
 }
 
@@ -76,7 +79,11 @@ function createCollection(collection, call) {
 function createLog(tell) {
   const write = (level) => async (message, data) => {
     try {
-      tell("log", { level, msg: typeof message === "string" ? message : String(message), data: loggable(data) });
+      tell("log", {
+        level,
+        msg: typeof message === "string" ? message : String(message),
+        data: loggable(data),
+      });
     } catch {
       // A message that can't even be made a string is not worth an error.
     }

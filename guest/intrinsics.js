@@ -7,7 +7,8 @@ const getter = (prototype, name) => uncurryThis(Object.getOwnPropertyDescriptor(
 
 export const { parse: parseJson, stringify: stringifyJson } = JSON;
 export const { create: createObject, freeze, hasOwn, keys } = Object;
-export const { Error, Map, Promise, Proxy, Request, Response, String, TypeError, URL, WebSocketPair } = globalThis;
+export const { Error, Map, Promise, Proxy, Request, Response, String, TypeError, URL, WebSocketPair } =
+  globalThis;
 
 export const startsWith = uncurryThis(String.prototype.startsWith);
 export const slice = uncurryThis(String.prototype.slice);
@@ -25,4 +26,6 @@ export const sendToSocket = uncurryThis(WebSocket.prototype.send);
 export const requestMethod = getter(Request.prototype, "method");
 export const requestUrl = getter(Request.prototype, "url");
 export const requestText = uncurryThis(Request.prototype.text);
+export const responseOk = getter(Response.prototype, "ok");
+export const responseText = uncurryThis(Response.prototype.text);
 export const urlPathname = getter(URL.prototype, "pathname");

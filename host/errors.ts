@@ -26,7 +26,9 @@ export function invocationError(failure: Failure, attempt: Attempt): Error {
   const { pluginId, instanceId, kind, name, wallTimeMs } = attempt;
   switch (failure.code) {
     case "wall_time":
-      return new Error(`Plugin ${pluginId} exceeded wall-time limit of ${wallTimeMs}ms during ${kind}:${name}`);
+      return new Error(
+        `Plugin ${pluginId} exceeded wall-time limit of ${wallTimeMs}ms during ${kind}:${name}`,
+      );
     case "unavailable":
       return new SandboxUnavailableError(instanceId, failure.message);
     default:

@@ -45,15 +45,20 @@ export class Inbox {
   #receive(event: NativeEvent): void {
     switch (event.kind) {
       case "done":
-        return this.#take(event.request)?.resolve(event.value ?? undefined);
+        this.#take(event.request)?.resolve(event.value ?? undefined);
+        break;
       case "failed":
-        return this.#take(event.request)?.reject(new RequestError({ code: event.code, message: event.message }));
+        this.#take(event.request)?.reject(new RequestError({ code: event.code, message: event.message }));
+        break;
       case "call":
-        return this.#listener.onCall(event);
+        this.#listener.onCall(event);
+        break;
       case "ready":
-        return this.#listener.onReady(event);
+        this.#listener.onReady(event);
+        break;
       case "log":
-        return this.#listener.onLog(event);
+        this.#listener.onLog(event);
+        break;
     }
   }
 

@@ -27,7 +27,7 @@ export function wallTimeMs(options: SandboxOptions): number {
 }
 
 function inherited(env: NodeJS.ProcessEnv): [string, string][] {
-  const named = (env["EMDASH_WORKERD_PASSTHROUGH_ENV"] ?? "").split(",").map((name) => name.trim());
+  const named = (env.EMDASH_WORKERD_PASSTHROUGH_ENV ?? "").split(",").map((name) => name.trim());
   const names = new Set([...INHERITED, ...named]);
   return [...names].flatMap((name) => {
     const value = env[name];

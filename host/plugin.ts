@@ -79,7 +79,13 @@ export class SandboxedPlugin implements SandboxedPluginInstance {
           ? error.failure
           : { code: "threw", message: error instanceof Error ? error.message : String(error) };
       const { id: pluginId } = this.scope;
-      throw invocationError(failure, { pluginId, instanceId: this.id, kind, name, wallTimeMs: this.#wallTimeMs });
+      throw invocationError(failure, {
+        pluginId,
+        instanceId: this.id,
+        kind,
+        name,
+        wallTimeMs: this.#wallTimeMs,
+      });
     }
   }
 

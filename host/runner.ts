@@ -74,7 +74,8 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     if (this.#inbox === undefined) {
       throw new SandboxUnavailableError(String(manifest?.id), this.#unavailable ?? "it is not available");
     }
-    if (typeof code !== "string") throw loadError({ code: "invalid_code", message: "plugin code must be a string" });
+    if (typeof code !== "string")
+      throw loadError({ code: "invalid_code", message: "plugin code must be a string" });
     const { failure, loaded } = this.#inbox.native.load(JSON.stringify(manifest) ?? "null", code);
     if (loaded === null) throw loadError(failure ?? { code: "invalid_manifest", message: "unknown reason" });
     const known = this.#plugins.get(loaded.plugin);
@@ -131,10 +132,15 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     );
   }
 
-  async #perform(plugin: number, method: string, args: readonly (string | null)[]): Promise<string | undefined> {
+  async #perform(
+    plugin: number,
+    method: string,
+    args: readonly (string | null)[],
+  ): Promise<string | undefined> {
     const scope = this.#plugins.get(plugin)?.scope;
     const operation = operations.get(method);
-    if (scope === undefined || operation === undefined) throw new Error(`the host has no operation ${method}`);
+    if (scope === undefined || operation === undefined)
+      throw new Error(`the host has no operation ${method}`);
     return await operation(this.#host, scope, args);
   }
 

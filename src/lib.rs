@@ -5,15 +5,17 @@
 //! - [`supervisor`]: the plugins of one runner, an actor for each
 //! - [`workerd`]: one process: configuration, launch, readiness, output, end
 //! - [`channel`]: frames over the process's socket
+//! - `backing`: the server for what is too large for a frame
 //! - [`bridge`]: the operations that a plugin may ask for
 //! - `sys`: the only `unsafe`
 //! - [`manifest`], [`token`], [`limits`]: who a plugin is and what it may use
 
+mod backing;
 pub mod binding;
 pub mod bridge;
 mod channel;
 pub mod error;
-pub mod json;
+mod json;
 pub mod limits;
 pub mod manifest;
 mod runtime;

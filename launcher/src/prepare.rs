@@ -49,6 +49,10 @@ fn prepare(arguments: Vec<OsString>) -> Result<Command, Failure> {
     chdir("/").map_err(|error| Failure::new("can't leave the folder", error.into()))?;
     rustix::thread::set_no_new_privs(true).map_err(|e| Failure::new("can't give up privileges", e.into()))?;
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this process becomes the command: nothing is built beside it"
+    )]
     let mut command = Command::new(program);
     command.args(arguments.map(|argument| substitute(argument, &descriptors)));
     // The descriptors must outlive this function: exec takes them over.

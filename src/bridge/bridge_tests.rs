@@ -116,6 +116,8 @@ fn each_refusal_has_its_text() {
         ("kv/get", r#"{"key":null}"#, "Missing required string parameter: key"),
         ("kv/get", r#"{"key":[97]}"#, "Missing required string parameter: key"),
         ("kv/get", r#"{"key":"\udc00"}"#, "Parameter key must not contain an unpaired surrogate"),
+        ("kv/get", r#"{"key":"a\u0000"}"#, "Parameter key must not contain NUL"),
+        ("storage/getMany", r#"{"collection":"entries","ids":["a","\u0000"]}"#, "Parameter ids must not contain NUL"),
         ("kv/set", r#"{"key":"a"}"#, "Missing required parameter: value"),
         ("kv/set", r#"{"value":1}"#, "Missing required string parameter: key"),
         ("kv/list", r#"{"prefix":null}"#, "Parameter prefix must be a string when provided"),

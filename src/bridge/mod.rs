@@ -80,6 +80,9 @@ pub enum BridgeError {
     /// JavaScript's strings can hold half a character. No database can, and two such ids would become the same one.
     #[error("Parameter {0} must not contain an unpaired surrogate")]
     UnpairedSurrogate(&'static str),
+    /// PostgreSQL holds no NUL in a text, and libSQL's driver cuts what it reads there.
+    #[error("Parameter {0} must not contain NUL")]
+    Nul(&'static str),
 }
 
 /// Checks a call: that its method exists, its body is an object, the plugin holds what the operation needs, and the

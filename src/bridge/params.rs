@@ -180,6 +180,9 @@ fn required_string(name: &'static str, field: Option<&RawValue>) -> Result<Strin
 
 fn utf8(name: &'static str, value: &RawValue, otherwise: BridgeError) -> Result<String, BridgeError> {
     let bytes = json::string_bytes(value).ok_or(otherwise)?;
+    if bytes.contains(&0) {
+        return Err(BridgeError::Nul(name));
+    }
     String::from_utf8(bytes).map_err(|_| BridgeError::UnpairedSurrogate(name))
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 /// What the guest said. All of it may be a hostile plugin's words.
@@ -25,8 +25,6 @@ pub(crate) enum Incoming<'a> {
         invocation: u64,
         outcome: Result<Option<&'a RawValue>, Thrown>,
     },
-    /// A frame waits on the HTTP lane.
-    Stored { number: u64 },
 }
 
 /// What a handler threw.
@@ -52,10 +50,14 @@ struct Fields<'a> {
     #[serde(borrow)]
     body: Option<&'a RawValue>,
     answer: Option<u64>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "given")]
     value: Option<&'a RawValue>,
     error: Option<Thrown>,
-    stored: Option<u64>,
+}
+
+/// Serde takes `null` for absent in an Option, also of raw values. Here it is a value.
+fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<&'de RawValue>, D::Error> {
+    Deserialize::deserialize(value).map(Some)
 }
 
 #[derive(Deserialize)]
@@ -97,9 +99,6 @@ impl<'a> Incoming<'a> {
                 body,
             }),
             Fields {
-                stored: Some(number), ..
-            } => Ok(Self::Stored { number }),
-            Fields {
                 ready: Some(Names { hooks, routes }),
                 ..
             } => Ok(Self::Ready { hooks, routes }),
@@ -139,7 +138,7 @@ pub(crate) fn refusal(call: u64, message: &str) -> String {
     frame
 }
 
-/// `{"stored":3}`: frame 3 waits on the HTTP lane.
+/// `{"stored":3}`: frame 3 has been left with the guest.
 pub(crate) fn stored(number: u64) -> String {
     format!(r#"{{"stored":{number}}}"#)
 }
@@ -196,7 +195,7 @@ mod tests {
             r#"{"call":1,"method":"kv/get","body":{}}"#,
             r#"{"call":1,"invocation":1,"method":7,"body":{}}"#,
             r#"{"answer":1,"answer":2}"#,
-            r#"{"stored":18446744073709551616}"#,
+            r#"{"stored":1}"#,
         ] {
             assert!(Incoming::parse(text).is_err(), "{text} was taken for a frame");
         }

@@ -1,9 +1,10 @@
-//! The HTTP lane of a channel: frames past [`MAX_FRAME_BYTES`] go as bodies of plain requests on the same socket.
+//! The HTTP lane of a channel: the host's frames past [`MAX_FRAME_BYTES`] go as bodies of plain requests on the same
+//! socket. The guest's take the backing server.
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::client::conn::http1;
-use hyper::{Method, Request, Response, StatusCode, body::Incoming, header};
+use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 
 use crate::workerd::PrivateSocket;
@@ -11,8 +12,8 @@ use crate::workerd::PrivateSocket;
 /// Past this a frame takes the lane, so that it holds up no small one on the WebSocket.
 pub(super) const MAX_FRAME_BYTES: usize = 1024 * 1024;
 
-/// No frame at all may be larger: what a plugin can make the host hold at once for one answer or call.
-pub(crate) const MAX_STORED_BYTES: usize = 64 * 1024 * 1024;
+/// No frame of a plugin may be larger: what it can make the host hold at once for one answer or call.
+pub(crate) const MAX_LARGE_FRAME_BYTES: usize = 64 * 1024 * 1024;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LaneError {
@@ -22,57 +23,23 @@ pub(crate) enum LaneError {
     Http(#[from] hyper::Error),
     #[error("the guest answered {0} to a large frame")]
     Status(StatusCode),
-    #[error("an answer or call of more than {} MiB", MAX_STORED_BYTES / 1024 / 1024)]
-    TooLarge,
-    #[error("a large frame that is not UTF-8")]
-    NotText,
     #[error("a request that can't be made")]
     Request(#[from] hyper::http::Error),
 }
 
-/// Leaves a frame with the guest.
+/// Leaves a frame with the guest. A connection of its own each time: large frames are rare, and workerd closes idle ones.
 pub(super) async fn put(socket: &PrivateSocket, number: u64, frame: String) -> Result<(), LaneError> {
-    let response = exchange(socket, Method::POST, number, Full::new(Bytes::from(frame))).await?;
+    let stream = TokioIo::new(socket.connect().await?);
+    let (mut sender, connection) = http1::handshake(stream).await?;
+    tokio::spawn(connection);
+    let request = Request::post(format!("/frames/{number}"))
+        .header(header::HOST, "plugin")
+        .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")
+        .body(Full::new(Bytes::from(frame)))?;
+    let response = sender.send_request(request).await?;
     if response.status().is_success() {
         Ok(())
     } else {
         Err(LaneError::Status(response.status()))
     }
-}
-
-/// Fetches a frame that the guest has announced.
-pub(super) async fn take(socket: &PrivateSocket, number: u64) -> Result<String, LaneError> {
-    let response = exchange(socket, Method::GET, number, Full::default()).await?;
-    if !response.status().is_success() {
-        return Err(LaneError::Status(response.status()));
-    }
-    // The only error of a Limited body that is not hyper's own is its limit.
-    let body = Limited::new(response.into_body(), MAX_STORED_BYTES)
-        .collect()
-        .await
-        .map_err(|error| {
-            error
-                .downcast::<hyper::Error>()
-                .map_or(LaneError::TooLarge, |error| LaneError::Http(*error))
-        })?;
-    String::from_utf8(body.to_bytes().into()).map_err(|_| LaneError::NotText)
-}
-
-/// A connection of its own each time: large frames are rare, and workerd closes idle ones.
-async fn exchange(
-    socket: &PrivateSocket,
-    method: Method,
-    number: u64,
-    body: Full<Bytes>,
-) -> Result<Response<Incoming>, LaneError> {
-    let stream = TokioIo::new(socket.connect().await?);
-    let (mut sender, connection) = http1::handshake(stream).await?;
-    tokio::spawn(connection);
-    let request = Request::builder()
-        .method(method)
-        .uri(format!("/frames/{number}"))
-        .header(header::HOST, "plugin")
-        .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")
-        .body(body)?;
-    Ok(sender.send_request(request).await?)
 }

@@ -9,12 +9,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::UnixStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes, protocol::WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use self::frame::Incoming;
-use self::lane::{LaneError, MAX_FRAME_BYTES};
+use self::lane::MAX_FRAME_BYTES;
+pub(crate) use self::lane::MAX_LARGE_FRAME_BYTES;
 use crate::workerd::PrivateSocket;
 
 /// The guest sends at most 1 Mi UTF-16 units, three bytes each, in one message; past that it uses the lane.
@@ -28,6 +28,7 @@ const INBOX_FRAMES: usize = 64;
 pub(crate) struct Channel {
     outbox: mpsc::UnboundedSender<Utf8Bytes>,
     inbox: mpsc::Receiver<Received>,
+    delivery: Delivery,
     socket: Arc<PrivateSocket>,
     last_stored: AtomicU64,
 }
@@ -35,7 +36,6 @@ pub(crate) struct Channel {
 /// What came over the channel.
 #[derive(Debug)]
 pub(crate) enum Received {
-    /// The text of a frame that does not say `stored`.
     Frame(Text),
     /// The connection is over, or the guest broke the protocol: nothing follows.
     Closed(ChannelError),
@@ -45,14 +45,14 @@ pub(crate) enum Received {
 #[derive(Debug)]
 pub(crate) enum Text {
     Message(Utf8Bytes),
-    Stored(String),
+    Large(String),
 }
 
 impl Text {
     pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::Message(text) => text.as_str(),
-            Self::Stored(text) => text,
+            Self::Large(text) => text,
         }
     }
 }
@@ -67,11 +67,45 @@ pub(crate) enum ChannelError {
     Closed,
     #[error("it sent {0}")]
     Protocol(#[from] frame::FrameError),
-    #[error("it sent {0}")]
-    Lane(#[from] LaneError),
+}
+
+/// The way into a channel for frames that come from the backing server.
+#[derive(Debug, Clone)]
+pub(crate) struct Delivery {
+    received: mpsc::Sender<Received>,
+    turns: Arc<Semaphore>,
+}
+
+impl Delivery {
+    /// To be held while a frame is read and delivered.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turns.acquire().await.ok()
+    }
+
+    pub(crate) async fn deliver(&self, frame: String) {
+        // Nobody is left to hear it when its process has ended.
+        let _ = self.received.send(Received::Frame(Text::Large(frame))).await;
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn delivery_for_tests() -> (Delivery, mpsc::Receiver<Received>) {
+    let (received, inbox) = mpsc::channel(INBOX_FRAMES);
+    (
+        Delivery {
+            received,
+            turns: Arc::new(Semaphore::new(1)),
+        },
+        inbox,
+    )
 }
 
 impl Channel {
+    /// For frames that come another way than the WebSocket.
+    pub(crate) fn delivery(&self) -> Delivery {
+        self.delivery.clone()
+    }
+
     pub(crate) async fn open(socket: Arc<PrivateSocket>) -> Result<Self, ChannelError> {
         let stream = socket.connect().await?;
         let config = WebSocketConfig::default()
@@ -84,10 +118,15 @@ impl Channel {
         let (outbox, outgoing) = mpsc::unbounded_channel();
         let (received, inbox) = mpsc::channel(INBOX_FRAMES);
         tokio::spawn(write(sink, outgoing));
-        tokio::spawn(read(stream, received, Arc::clone(&socket)));
+        tokio::spawn(read(stream, received.clone()));
+        let delivery = Delivery {
+            received,
+            turns: Arc::new(Semaphore::new(1)),
+        };
         Ok(Self {
             outbox,
             inbox,
+            delivery,
             socket,
             last_stored: AtomicU64::new(0),
         })
@@ -134,11 +173,7 @@ async fn write(mut sink: SplitSink<Connection, Message>, mut outgoing: mpsc::Unb
     }
 }
 
-async fn read(
-    mut stream: SplitStream<Connection>,
-    received: mpsc::Sender<Received>,
-    socket: Arc<PrivateSocket>,
-) {
+async fn read(mut stream: SplitStream<Connection>, received: mpsc::Sender<Received>) {
     let end = loop {
         let text = tokio::select! {
             message = stream.next() => match message {
@@ -150,33 +185,9 @@ async fn read(
             // Nobody listens any more: drop the connection with the reader.
             () = received.closed() => return,
         };
-        match announced(text.as_str()) {
-            None if received.send(Received::Frame(Text::Message(text))).await.is_err() => return,
-            None => {}
-            Some(number) => {
-                // One at a time, so that a plugin can't make the host hold many large frames at once.
-                match lane::take(&socket, number).await {
-                    Ok(text) => {
-                        if received.send(Received::Frame(Text::Stored(text))).await.is_err() {
-                            return;
-                        }
-                    }
-                    Err(error) => break error.into(),
-                }
-            }
+        if received.send(Received::Frame(Text::Message(text))).await.is_err() {
+            return;
         }
     };
     let _ = received.send(Received::Closed(end)).await;
-}
-
-/// The number of the frame that this one announces. The guest writes `stored` first, so that no other frame is parsed
-/// twice.
-fn announced(text: &str) -> Option<u64> {
-    if !text.starts_with(r#"{"stored":"#) {
-        return None;
-    }
-    match Incoming::parse(text) {
-        Ok(Incoming::Stored { number }) => Some(number),
-        _ => None,
-    }
 }

@@ -20,12 +20,13 @@ use tokio::sync::{Semaphore, mpsc};
 
 pub use self::outbox::{Event, Log, Names, Outbox};
 pub use self::plugin::Kind;
-use self::plugin::{Call, Command, Plugin, Subject};
+use self::plugin::{Call, Command, OnReady, Plugin, Subject};
 use self::start::Blueprint;
+use crate::backing::BackingServer;
 use crate::error::{Error, ErrorCode};
 use crate::limits::Limits;
 use crate::manifest::{Capability, Manifest};
-use crate::token::{Claims, Key, Token};
+use crate::token::{Claims, Key};
 use crate::workerd::{Programs, Stream, sanitise_line};
 
 /// Processes of one runner that start at the same time; more would make each other miss the deadline.
@@ -52,6 +53,7 @@ pub struct Supervisor {
     outbox: Arc<Outbox>,
     key: Key,
     starts: Arc<Semaphore>,
+    backing: Arc<BackingServer>,
     epoch: Arc<AtomicU64>,
     known_names: Arc<Mutex<HashMap<CodeHash, Arc<Names>>>>,
     plugins: Mutex<Plugins>,
@@ -72,7 +74,6 @@ type Commands = mpsc::UnboundedSender<Command>;
 struct Loaded {
     manifest: Manifest,
     code: CodeHash,
-    token: Token,
     commands: Commands,
 }
 
@@ -96,13 +97,20 @@ impl Supervisor {
         } = options;
         let no_system =
             |error: &dyn fmt::Display| Error::unavailable(format!("the system refused the addon: {error}"));
+        let runtime = crate::runtime::handle().map_err(|error| no_system(&error))?;
+        let key = Key::generate().map_err(|error| no_system(&error))?;
+        let backing = {
+            let _within = runtime.enter();
+            BackingServer::start(key.clone()).map_err(|error| no_system(&error))?
+        };
         Ok(Self {
-            runtime: crate::runtime::handle().map_err(|error| no_system(&error))?,
+            runtime,
+            backing: Arc::new(backing),
             programs: Arc::new(programs),
             limits,
             site,
             outbox: Arc::new(outbox),
-            key: Key::generate().map_err(|error| no_system(&error))?,
+            key,
             starts: Arc::new(Semaphore::new(CONCURRENT_STARTS)),
             epoch: Arc::default(),
             known_names: Arc::default(),
@@ -150,12 +158,11 @@ impl Supervisor {
 
         plugins.last_number += 1;
         let number = plugins.last_number;
-        let token = self.key.sign(&claims(&manifest, number));
         let (commands, received) = mpsc::unbounded_channel();
         let subject = Subject {
             number,
             manifest: manifest.clone(),
-            blueprint: Arc::new(self.blueprint(&manifest, code)),
+            blueprint: Arc::new(self.blueprint(number, &manifest, code)),
             wall_time: self.limits.wall_time,
             on_ready: self.on_ready(hash),
         };
@@ -168,7 +175,6 @@ impl Supervisor {
             Loaded {
                 manifest: manifest.clone(),
                 code: hash,
-                token,
                 commands,
             },
         );
@@ -290,7 +296,7 @@ impl Supervisor {
         });
     }
 
-    fn blueprint(&self, manifest: &Manifest, code: String) -> Blueprint {
+    fn blueprint(&self, number: u32, manifest: &Manifest, code: String) -> Blueprint {
         let outbox = Arc::clone(&self.outbox);
         let plugin_id: Arc<str> = sanitise_line(manifest.id.as_bytes()).into();
         Blueprint {
@@ -300,6 +306,9 @@ impl Supervisor {
             v8_flags: self.limits.v8_flags(),
             deadline: START_DEADLINE,
             starts: Arc::clone(&self.starts),
+            load: number.into(),
+            token: self.key.sign(&claims(manifest, number)),
+            backing: Arc::clone(&self.backing),
             lines: Arc::new(move |stream: Stream, line: String| {
                 outbox.push(Event::Log(Log::Output {
                     plugin_id: Arc::clone(&plugin_id),
@@ -310,7 +319,7 @@ impl Supervisor {
         }
     }
 
-    fn on_ready(&self, code: CodeHash) -> Box<dyn Fn(&Arc<Names>) + Send> {
+    fn on_ready(&self, code: CodeHash) -> OnReady {
         let (known, epoch) = (Arc::clone(&self.known_names), Arc::clone(&self.epoch));
         Box::new(move |names| {
             epoch.fetch_add(1, Ordering::Relaxed);

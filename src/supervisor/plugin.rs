@@ -65,6 +65,10 @@ pub enum Kind {
     Route,
 }
 
+pub(super) type OnReady = Box<dyn Fn(&Arc<Names>) + Send>;
+
+type Starting = Pin<Box<dyn Future<Output = Result<Session, StartError>> + Send>>;
+
 /// What an actor knows of the plugin it runs.
 pub(super) struct Subject {
     /// The JavaScript half's number for this load.
@@ -73,7 +77,7 @@ pub(super) struct Subject {
     pub(super) blueprint: Arc<Blueprint>,
     pub(super) wall_time: Duration,
     /// Called at each start that succeeded.
-    pub(super) on_ready: Box<dyn Fn(&Arc<Names>) + Send>,
+    pub(super) on_ready: OnReady,
 }
 
 pub(super) struct Plugin {
@@ -84,7 +88,7 @@ pub(super) struct Plugin {
     outbox: Arc<Outbox>,
     commands: mpsc::UnboundedReceiver<Command>,
     state: State<Session, Call>,
-    starting: Option<Pin<Box<dyn Future<Output = Result<Session, StartError>> + Send>>>,
+    starting: Option<Starting>,
     names: Option<Arc<Names>>,
     invocations: Invocations,
     authority: LoadAuthority,
@@ -236,7 +240,7 @@ impl Plugin {
                     }
                 }
             }
-            Ok(Incoming::Ready { .. } | Incoming::Broken { .. } | Incoming::Stored { .. }) | Err(_) => {
+            Ok(Incoming::Ready { .. } | Incoming::Broken { .. }) | Err(_) => {
                 self.on_gone(Some(format!("it sent {}", frame::FrameError))).await;
             }
         }

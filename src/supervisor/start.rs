@@ -6,8 +6,10 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::outbox::Names;
+use crate::backing::{Admission, BackingServer};
 use crate::channel::frame::Incoming;
 use crate::channel::{Channel, Received};
+use crate::token::Token;
 use crate::workerd::{
     Config, Exit, LineSink, Output, PrivateSocket, Process, Programs, guest_modules, sanitise_line,
 };
@@ -21,6 +23,9 @@ pub(super) struct Blueprint {
     pub(super) v8_flags: Vec<String>,
     pub(super) deadline: Duration,
     pub(super) starts: Arc<Semaphore>,
+    pub(super) load: u64,
+    pub(super) token: Token,
+    pub(super) backing: Arc<BackingServer>,
     pub(super) lines: LineSink,
 }
 
@@ -30,6 +35,7 @@ pub(super) struct Session {
     pub(super) process: Process,
     pub(super) names: Arc<Names>,
     output: Output,
+    _admission: Admission,
 }
 
 /// Why a start failed, as a fragment whose subject is the plugin.
@@ -52,12 +58,18 @@ pub(super) async fn start(blueprint: Arc<Blueprint>) -> Result<Session, StartErr
         modules: guest_modules(),
         plugin_code: &blueprint.code,
         binding: &blueprint.binding,
+        token: &blueprint.token,
         v8_flags: &blueprint.v8_flags,
     }
     .render();
-    let mut child = crate::workerd::spawn(&blueprint.programs, configuration, listener)
-        .await
-        .map_err(|e| failed(format!("its process can't be started: {e}")))?;
+    let mut child = crate::workerd::spawn(
+        &blueprint.programs,
+        configuration,
+        listener,
+        Arc::clone(blueprint.backing.socket()),
+    )
+    .await
+    .map_err(|e| failed(format!("its process can't be started: {e}")))?;
     let mut output = Output::drain(child.stdout.take(), child.stderr.take(), &blueprint.lines)
         .map_err(|e| failed(format!("the output of its process can't be read: {e}")))?;
     let process = child.process;
@@ -77,11 +89,15 @@ pub(super) async fn start(blueprint: Arc<Blueprint>) -> Result<Session, StartErr
         }
     };
     let (channel, names) = outcome?;
+    let admission = blueprint
+        .backing
+        .admit(blueprint.load, process.pid(), channel.delivery());
     Ok(Session {
         channel,
         process,
         names: Arc::new(names),
         output,
+        _admission: admission,
     })
 }
 

@@ -88,6 +88,11 @@ impl Key {
 }
 
 impl Token {
+    #[cfg(test)]
+    pub(crate) fn for_tests(text: &str) -> Self {
+        Self(text.into())
+    }
+
     /// The token itself, for the one header that carries it.
     pub fn expose(&self) -> &str {
         &self.0

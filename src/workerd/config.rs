@@ -1,11 +1,16 @@
 //! The configuration of one plugin's workerd, as capnp text.
 use super::capnp::quote;
+use crate::backing::TOKEN_HEADER;
+use crate::token::Token;
 
 /// The name of the JSON binding in `env`.
 pub(crate) const BINDING: &str = "PLUGIN";
 
 /// The name of the socket that `--socket-fd` hands over.
 pub(crate) const SOCKET: &str = "entry";
+
+/// The service that is the backing server; `--external-addr` says where it listens.
+pub(crate) const BACKING: &str = "backing";
 
 /// The plugin's own module.
 pub(crate) const PLUGIN_MODULE: &str = "plugin.js";
@@ -21,6 +26,8 @@ pub(crate) struct Config<'a> {
     pub(crate) plugin_code: &'a str,
     /// JSON text, in `env` as [`BINDING`].
     pub(crate) binding: &'a str,
+    /// Injected into all that the plugin sends to the backing server.
+    pub(crate) token: &'a Token,
     /// Such as `--max-heap-size=128`.
     pub(crate) v8_flags: &'a [String],
 }
@@ -51,6 +58,7 @@ const config :Workerd.Config = (
   services = [
     (name = "main", worker = .plugin),
     (name = "internet", network = (allow = [])),
+    (name = {backing}, external = (http = (injectRequestHeaders = [(name = {header}, value = {token})]))),
   ],
   sockets = [(name = {socket}, http = (), service = "main")],
   v8Flags = [{flags}],
@@ -59,7 +67,7 @@ const config :Workerd.Config = (
 const plugin :Workerd.Worker = (
   modules = [
 {modules}  ],
-  bindings = [(name = {binding}, json = {json})],
+  bindings = [(name = {binding}, json = {json}), (name = "BACKING", service = {backing})],
   compatibilityDate = "2025-01-01",
   compatibilityFlags = ["nodejs_compat", "disallow_importable_env"],
   globalOutbound = (name = "main", entrypoint = {wall}),
@@ -71,6 +79,9 @@ const plugin :Workerd.Worker = (
             binding = quote(BINDING),
             json = quote(self.binding),
             wall = quote(WALL),
+            backing = quote(BACKING),
+            header = quote(TOKEN_HEADER),
+            token = quote(self.token.expose()),
         )
     }
 }
@@ -92,6 +103,10 @@ mod tests {
         name: "boot.js",
         source: "import plugin from \"plugin.js\";\nexport default {\n  fetch: (request, env) => Response.json([plugin, env.PLUGIN]),\n};\nexport const Wall = { fetch() { throw new Error(\"no network\"); } };\n",
     };
+
+    fn token() -> Token {
+        Token::for_tests("claims.mac")
+    }
 
     /// Compares with the file, or writes it when the environment says `UPDATE_GOLDEN=1`.
     fn golden(name: &str, rendered: &str) {
@@ -116,6 +131,7 @@ mod tests {
             modules: &[BOOT],
             plugin_code: "export default {};",
             binding: r#"{"manifest":{"id":"audit-log","version":"1.0.0"}}"#,
+            token: &token(),
             v8_flags: &[],
         };
         golden("plain.capnp", &config.render());
@@ -133,6 +149,7 @@ mod tests {
             ],
             plugin_code: "export default \"),\\n\" + '*/ # é🦀\u{2028}';\r\n/* \"), (name = \"x\", esModule = \"\0\x7f\" */\n",
             binding: r##"{"manifest":{"id":"\"), # \n../../etc/passwd\\","version":"__proto__\u0000"}}"##,
+            token: &token(),
             v8_flags: &["--max-heap-size=128".to_owned(), "--no-\"quoted\"".to_owned()],
         };
         golden("hostile.capnp", &config.render());

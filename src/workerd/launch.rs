@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::net::{
@@ -18,6 +19,8 @@ use rustix::net::{
     socketpair,
 };
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use super::socket::PrivateSocket;
 
 /// The programs and the environment that every process of a runner is made of.
 #[derive(Debug, Clone)]
@@ -35,6 +38,8 @@ pub(super) struct Launch {
     pub(super) configuration: String,
     pub(super) listener: UnixListener,
     pub(super) control: OwnedFd,
+    /// Where the backing server listens.
+    pub(super) backing: Arc<PrivateSocket>,
 }
 
 /// A child and the descriptor that names it for as long as it is open, whatever becomes of its number.
@@ -59,6 +64,7 @@ pub(super) fn launch(launch: &Launch) -> io::Result<Launched> {
             configuration.as_fd(),
             launch.listener.as_fd(),
             launch.control.as_fd(),
+            launch.backing.as_fd(),
         ],
     )?;
 
@@ -69,6 +75,7 @@ pub(super) fn launch(launch: &Launch) -> io::Result<Launched> {
             "serve",
             "--socket-fd=entry={fd:1}",
             "--control-fd={fd:2}",
+            "--external-addr=backing=unix:/proc/self/fd/{fd:3}",
             "/proc/self/fd/{fd:0}",
             "config",
         ])

@@ -14,6 +14,7 @@ mod spawner;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
+use std::sync::Arc;
 
 pub(crate) use self::config::Config;
 pub(crate) use self::guest::guest_modules;
@@ -39,6 +40,7 @@ pub(crate) async fn spawn(
     programs: &Programs,
     configuration: String,
     listener: UnixListener,
+    backing: Arc<PrivateSocket>,
 ) -> io::Result<Spawned> {
     let (ours, theirs) = readiness::control_pipe()?;
     let launch = Launch {
@@ -46,6 +48,7 @@ pub(crate) async fn spawn(
         configuration,
         listener,
         control: theirs,
+        backing,
     };
     let mut launched = spawner::spawn(launch).await?;
     let stdout = launched.child.stdout.take().map(OwnedFd::from);

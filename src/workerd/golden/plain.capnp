@@ -4,6 +4,7 @@ const config :Workerd.Config = (
   services = [
     (name = "main", worker = .plugin),
     (name = "internet", network = (allow = [])),
+    (name = "backing", external = (http = (injectRequestHeaders = [(name = "x-emdash-sandbox-token", value = "claims.mac")]))),
   ],
   sockets = [(name = "entry", http = (), service = "main")],
   v8Flags = [],
@@ -14,7 +15,7 @@ const plugin :Workerd.Worker = (
     (name = "boot.js", esModule = "import plugin from \"plugin.js\";\nexport default {\n  fetch: (request, env) => Response.json([plugin, env.PLUGIN]),\n};\nexport const Wall = { fetch() { throw new Error(\"no network\"); } };\n"),
     (name = "plugin.js", esModule = "export default {};"),
   ],
-  bindings = [(name = "PLUGIN", json = "{\"manifest\":{\"id\":\"audit-log\",\"version\":\"1.0.0\"}}")],
+  bindings = [(name = "PLUGIN", json = "{\"manifest\":{\"id\":\"audit-log\",\"version\":\"1.0.0\"}}"), (name = "BACKING", service = "backing")],
   compatibilityDate = "2025-01-01",
   compatibilityFlags = ["nodejs_compat", "disallow_importable_env"],
   globalOutbound = (name = "main", entrypoint = "Wall"),

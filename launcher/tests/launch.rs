@@ -1,0 +1,154 @@
+//! The launcher as the addon starts it, with small programs in workerd's place. Linux only, as it is.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "these tests are the parent that the launcher expects"
+)]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::io::{IoSlice, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::process::{Command, Output, Stdio};
+
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg,
+    socketpair,
+};
+
+const LAUNCHER: &str = env!("CARGO_BIN_EXE_emdash-sandbox-launcher");
+
+fn launch(parent: u32, arguments: &[&str], descriptors: &[BorrowedFd<'_>]) -> Output {
+    let (ours, theirs) = socketpair(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .unwrap();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    assert!(ancillary.push(SendAncillaryMessage::ScmRights(descriptors)));
+    sendmsg(&ours, &[IoSlice::new(b"!")], &mut ancillary, SendFlags::empty()).unwrap();
+    Command::new(LAUNCHER)
+        .arg(parent.to_string())
+        .args(arguments)
+        .env_clear()
+        .env("LANG", "C")
+        .stdin(theirs)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap()
+}
+
+fn pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
+    std::io::pipe().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn the_program_gets_the_descriptors_by_their_placeholders() {
+    let (reader, mut writer) = pipe();
+    writer.write_all(b"configuration").unwrap();
+    drop(writer);
+    let output = launch(
+        std::process::id(),
+        &["/bin/cat", "/proc/self/fd/{fd:0}"],
+        &[reader.as_fd()],
+    );
+    assert_eq!(text(&output.stdout), "configuration", "{}", text(&output.stderr));
+}
+
+#[test]
+fn nothing_else_that_the_parent_had_open_reaches_it() {
+    // A descriptor that somebody forgot to mark close-on-exec.
+    let forgotten: OwnedFd = rustix::io::fcntl_dupfd_cloexec(std::io::stderr(), 50).unwrap();
+    rustix::io::fcntl_setfd(&forgotten, rustix::io::FdFlags::empty()).unwrap();
+    let (reader, _writer) = pipe();
+    let script = "for fd in /proc/$$/fd/*; do echo \"${fd##*/}\"; done";
+    let output = launch(std::process::id(), &["/bin/sh", "-c", script], &[reader.as_fd()]);
+    let open = text(&output.stdout);
+    assert!(
+        open.lines().any(|descriptor| descriptor == "2"),
+        "the list is one: {open}"
+    );
+    let forgotten = forgotten.as_raw_fd().to_string();
+    assert!(
+        !open.lines().any(|descriptor| descriptor == forgotten),
+        "{forgotten} is open:\n{open}"
+    );
+}
+
+#[test]
+fn it_stands_in_a_session_of_its_own_without_privileges_to_gain_and_with_the_parent_death_signal() {
+    let (reader, _writer) = pipe();
+    let script = "read -r _ _ _ _ _ session _ < /proc/self/stat; echo $session $$; pwd; cat; \
+                  while read -r line; do case $line in NoNewPrivs*) echo $line;; esac; done < /proc/self/status";
+    let output = launch(std::process::id(), &["/bin/sh", "-c", script], &[reader.as_fd()]);
+    let said = text(&output.stdout);
+    let lines: Vec<_> = said.lines().collect();
+    let (session, pid) = lines[0].split_once(' ').unwrap();
+    assert_eq!(session, pid, "it leads its session");
+    assert_eq!(
+        &lines[1..],
+        ["/", "NoNewPrivs: 1"],
+        "standard input is empty, and the folder is the root"
+    );
+}
+
+#[test]
+fn a_parent_that_is_gone_already_is_noticed() {
+    let (reader, _writer) = pipe();
+    let output = launch(1, &["/bin/echo", "started"], &[reader.as_fd()]);
+    assert_eq!(
+        (output.status.code(), text(&output.stdout).as_str()),
+        (Some(127), "")
+    );
+    assert!(
+        text(&output.stderr).contains("the parent is gone"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn what_can_not_be_executed_is_named() {
+    let (reader, _writer) = pipe();
+    let output = launch(std::process::id(), &["/no/such/workerd"], &[reader.as_fd()]);
+    assert_eq!(output.status.code(), Some(127));
+    assert!(
+        text(&output.stderr).contains("can't execute workerd: No such file"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn started_by_hand_it_says_that_it_is_not_for_that() {
+    for arguments in [&[][..], &["12"], &["x", "/bin/true"]] {
+        let output = Command::new(LAUNCHER)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(127));
+        assert!(
+            text(&output.stderr).contains("started by the addon only"),
+            "{}",
+            text(&output.stderr)
+        );
+    }
+    let mut child = Command::new(LAUNCHER)
+        .args([&std::process::id().to_string(), "/bin/true"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(127));
+    assert!(said.contains("received no descriptors"), "{said}");
+}

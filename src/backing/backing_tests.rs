@@ -1,0 +1,115 @@
+//! The server on its real socket, talked to by this process as if it were a plugin's.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::*;
+use crate::channel::{Received, delivery_for_tests};
+use crate::token::Claims;
+
+fn claims(load: u64) -> Claims {
+    Claims {
+        plugin_id: "p".into(),
+        version: "1".into(),
+        capabilities: vec![],
+        allowed_hosts: vec![],
+        storage_collections: vec![],
+        load,
+    }
+}
+
+async fn ask(server: &BackingServer, request: String) -> String {
+    let mut stream = server.socket().connect().await.unwrap();
+    // A server that refuses early may close before all is written.
+    let _ = stream.write_all(request.as_bytes()).await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8(answer)
+        .unwrap()
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn post(token: &str, path: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: b\r\nconnection: close\r\n{TOKEN_HEADER}: {token}\r\n\
+         content-length: {length}\r\n\r\n{body}"
+    )
+}
+
+#[tokio::test]
+async fn a_plugins_own_process_delivers_frames_and_nobody_else_does() {
+    let (key, other) = (Key::generate().unwrap(), Key::generate().unwrap());
+    let server = BackingServer::start(key.clone()).unwrap();
+    let (delivery, mut inbox) = delivery_for_tests();
+    let us = std::process::id();
+    let token = key.sign(&claims(1));
+    let (token, stranger) = (token.expose(), "HTTP/1.1 401 Unauthorized");
+
+    assert_eq!(
+        ask(&server, post(token, "/frames", "x")).await,
+        stranger,
+        "the load has no process yet"
+    );
+
+    let admission = server.admit(1, us, delivery.clone());
+    assert_eq!(
+        ask(&server, post(token, "/frames", "{\"a\":1}")).await,
+        "HTTP/1.1 204 No Content"
+    );
+    let Some(Received::Frame(frame)) = inbox.recv().await else {
+        panic!("no frame")
+    };
+    assert_eq!(frame.as_str(), "{\"a\":1}");
+
+    assert_eq!(
+        ask(&server, post(other.sign(&claims(1)).expose(), "/frames", "x")).await,
+        stranger
+    );
+    assert_eq!(
+        ask(&server, post(key.sign(&claims(2)).expose(), "/frames", "x")).await,
+        stranger
+    );
+    assert_eq!(ask(&server, post("", "/frames", "x")).await, stranger);
+    assert_eq!(
+        ask(&server, post(token, "/other", "x")).await,
+        "HTTP/1.1 404 Not Found"
+    );
+
+    let _next_process = server.admit(1, us + 1, delivery);
+    assert_eq!(
+        ask(&server, post(token, "/frames", "x")).await,
+        stranger,
+        "the right token of another process"
+    );
+    drop(admission);
+    assert!(
+        server.admissions.find(token, us + 1).is_some(),
+        "the end of the old process leaves the new one admitted"
+    );
+}
+
+#[tokio::test]
+async fn a_body_past_the_limit_and_one_that_is_no_text_are_refused() {
+    let key = Key::generate().unwrap();
+    let server = BackingServer::start(key.clone()).unwrap();
+    let (delivery, _inbox) = delivery_for_tests();
+    let _admission = server.admit(1, std::process::id(), delivery);
+    let token = key.sign(&claims(1));
+
+    let large = "x".repeat(MAX_LARGE_FRAME_BYTES + 1);
+    assert_eq!(
+        ask(&server, post(token.expose(), "/frames", &large)).await,
+        "HTTP/1.1 413 Payload Too Large"
+    );
+
+    let mut stream = server.socket().connect().await.unwrap();
+    let head = post(token.expose(), "/frames", "").replace("content-length: 0", "content-length: 1");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(b"\xff").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+}

@@ -1,0 +1,193 @@
+//! The backing server: where a plugin's process sends what is too large for its WebSocket, over a Unix socket.
+//!
+//! One per runner. workerd injects the plugin's token as a header, so a caller is who it says only if the token is one
+//! that we signed, its load has a process that serves, and the connection comes from that very process. All of that is
+//! checked before a body is read.
+
+mod admission;
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+
+pub(crate) use self::admission::Admission;
+use self::admission::Admissions;
+use crate::channel::{Delivery, MAX_LARGE_FRAME_BYTES};
+use crate::token::Key;
+use crate::workerd::PrivateSocket;
+
+/// The header that workerd injects; `config.rs` names it there.
+pub(crate) const TOKEN_HEADER: &str = "x-emdash-sandbox-token";
+
+/// Connections at once, of all plugins together. Past it, new ones wait to be accepted.
+const MAX_CONNECTIONS: usize = 128;
+
+/// From a connection's start, or the last answer, until a request's headers are there.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// From a request's headers until its body is there. It comes from the same machine's memory.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A token is at most 256 KiB, and stands in the headers.
+const MAX_HEADER_BYTES: usize = 320 * 1024;
+
+/// A running server. Dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct BackingServer {
+    socket: Arc<PrivateSocket>,
+    admissions: Arc<Admissions>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl BackingServer {
+    /// Must be called within the io thread's runtime.
+    pub(crate) fn start(key: Key) -> io::Result<Self> {
+        let (socket, listener) = PrivateSocket::bind()?;
+        listener.set_nonblocking(true)?;
+        let listener = UnixListener::from_std(listener)?;
+        let admissions = Arc::new(Admissions::new(key));
+        let task = tokio::spawn(accept(listener, Arc::clone(&admissions)));
+        Ok(Self {
+            socket: Arc::new(socket),
+            admissions,
+            task,
+        })
+    }
+
+    pub(crate) fn socket(&self) -> &Arc<PrivateSocket> {
+        &self.socket
+    }
+
+    /// Takes frames from process `pid`, which serves this load, until the admission is dropped.
+    pub(crate) fn admit(&self, load: u64, pid: u32, delivery: Delivery) -> Admission {
+        Admissions::admit(&self.admissions, load, pid, delivery)
+    }
+}
+
+impl Drop for BackingServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn accept(listener: UnixListener, admissions: Arc<Admissions>) {
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    // The semaphore is never closed.
+    while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of descriptors, most likely: leave those who have one the time to give it back.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let admissions = Arc::clone(&admissions);
+        tokio::spawn(async move {
+            serve(stream, admissions).await;
+            drop(permit);
+        });
+    }
+}
+
+async fn serve(stream: UnixStream, admissions: Arc<Admissions>) {
+    let pid = stream
+        .peer_cred()
+        .ok()
+        .and_then(|peer| peer.pid())
+        .and_then(|pid| u32::try_from(pid).ok());
+    let service = service_fn(move |request| {
+        let admissions = Arc::clone(&admissions);
+        async move {
+            Ok::<_, Infallible>(
+                answer(request, pid, &admissions)
+                    .await
+                    .unwrap_or_else(Refusal::response),
+            )
+        }
+    });
+    // A connection that breaks concerns nobody but its other end.
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    pid: Option<u32>,
+    admissions: &Admissions,
+) -> Result<Response<Full<Bytes>>, Refusal> {
+    let token = request
+        .headers()
+        .get(TOKEN_HEADER)
+        .and_then(|token| token.to_str().ok());
+    let delivery = token
+        .zip(pid)
+        .and_then(|(token, pid)| admissions.find(token, pid))
+        .ok_or(Refusal::Stranger)?;
+    if (request.method(), request.uri().path()) != (&Method::POST, "/frames") {
+        return Err(Refusal::NoSuchThing);
+    }
+    // One body at a time, so that a plugin can't make the host hold many.
+    let _turn = delivery.turn().await;
+    let body = Limited::new(request.into_body(), MAX_LARGE_FRAME_BYTES).collect();
+    let body = tokio::time::timeout(BODY_TIMEOUT, body)
+        .await
+        .map_err(|_| Refusal::Stalled)?
+        .map_err(|error| {
+            if error.is::<hyper::Error>() {
+                Refusal::Broken
+            } else {
+                Refusal::TooLarge
+            }
+        })?;
+    let frame = String::from_utf8(body.to_bytes().into()).map_err(|_| Refusal::Broken)?;
+    delivery.deliver(frame).await;
+    Ok(status(StatusCode::NO_CONTENT, ""))
+}
+
+/// Why a request is not served. The guest hands the text of those that a plugin can cause on to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    Stranger,
+    NoSuchThing,
+    Stalled,
+    TooLarge,
+    Broken,
+}
+
+impl Refusal {
+    fn response(self) -> Response<Full<Bytes>> {
+        match self {
+            Self::Stranger => status(StatusCode::UNAUTHORIZED, "no loaded plugin's process speaks here"),
+            Self::NoSuchThing => status(StatusCode::NOT_FOUND, "there is no such thing here"),
+            Self::Stalled => status(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
+            Self::TooLarge => status(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "an answer or call is limited to 64 MiB",
+            ),
+            Self::Broken => status(StatusCode::BAD_REQUEST, "the body can't be read"),
+        }
+    }
+}
+
+fn status(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+    *response.status_mut() = status;
+    response
+}
+
+#[cfg(test)]
+#[path = "backing_tests.rs"]
+mod tests;
