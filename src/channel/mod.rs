@@ -67,6 +67,8 @@ pub(crate) enum ChannelError {
     Closed,
     #[error("it sent {0}")]
     Protocol(#[from] frame::FrameError),
+    #[error("it took no large frame: {0}")]
+    Lane(#[from] lane::LaneError),
 }
 
 /// The way into a channel for frames that come from the backing server.
@@ -140,10 +142,12 @@ impl Channel {
         }
         let number = self.last_stored.fetch_add(1, Ordering::Relaxed);
         let (socket, outbox) = (Arc::clone(&self.socket), self.outbox.clone());
+        let received = self.delivery.received.clone();
         tokio::spawn(async move {
-            // A failure here means that the process is going; its end is what the caller hears of.
-            if lane::put(&socket, number, frame).await.is_ok() {
-                let _ = outbox.send(frame::stored(number).into());
+            // Nobody hears either when the process has ended.
+            match lane::put(&socket, number, frame).await {
+                Ok(()) => drop(outbox.send(frame::stored(number).into())),
+                Err(error) => drop(received.send(Received::Closed(error.into())).await),
             }
         });
     }

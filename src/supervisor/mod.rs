@@ -35,6 +35,9 @@ const CONCURRENT_STARTS: usize = 4;
 /// From the spawn to the guest's report. Thirty at once took 0.34 s when measured on 2 cores.
 const START_DEADLINE: Duration = Duration::from_secs(5);
 
+/// Codes whose names are remembered; more than a site has plugins and updates. Forgetting costs a start.
+const MAX_KNOWN_NAMES: usize = 1024;
+
 /// What a runner is made of.
 #[derive(Debug)]
 pub struct Options {
@@ -323,10 +326,11 @@ impl Supervisor {
         let (known, epoch) = (Arc::clone(&self.known_names), Arc::clone(&self.epoch));
         Box::new(move |names| {
             epoch.fetch_add(1, Ordering::Relaxed);
-            known
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(code, Arc::clone(names));
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() == MAX_KNOWN_NAMES {
+                known.clear();
+            }
+            known.insert(code, Arc::clone(names));
         })
     }
 
