@@ -52,7 +52,7 @@ async function loadPlugin() {
     }
     return { hooks: section(definition, "hooks"), routes: section(definition, "routes") };
   } catch (error) {
-    return { broken: describe(error) };
+    return { broken: `it threw at its start: ${describe(error)}` };
   }
 }
 

@@ -5,7 +5,10 @@ import { createContext } from "context.js";
 import {
   acceptSocket,
   addEventListener,
+  byteLength,
+  encodeText,
   Error,
+  fetchFrom,
   hasOwn,
   keys,
   Map,
@@ -20,12 +23,16 @@ import {
   sendToSocket,
   String,
   stringifyJson,
+  TextEncoder,
   TypeError,
   WebSocketPair,
 } from "intrinsics.js";
 
 /** Longer frames go over HTTP, so that one of them holds up no small one. In UTF-16 units: at most three bytes each. */
 const MAX_FRAME_LENGTH = 1024 * 1024;
+
+/** The host refuses longer ones. Told before they are sent: what is cut off while it is sent gets no answer. */
+const MAX_LARGE_FRAME_BYTES = 64 * 1024 * 1024;
 
 const { bind, call } = Function.prototype;
 const uncurryThis = bind.bind(call);
@@ -38,6 +45,7 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, frame
   const socket = pair[1];
   acceptSocket(socket);
 
+  const encoder = new TextEncoder();
   const invocations = new AsyncLocalStorage();
   const pending = new Map();
   let lastCall = 0;
@@ -45,47 +53,52 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, frame
   const context = () => createContext(binding, callHost, tellHost);
 
   // `data` is the event's own property in workerd: no prototype of the plugin's stands in between.
+  // `data` is the event's own property in workerd: no prototype of the plugin's stands in between.
   addEventListener(socket, "message", (event) => receive(parseJson(event.data)));
-  send(
-    hasOwn(plugin, "broken")
-      ? { broken: plugin.broken }
-      : { ready: { hooks: keys(plugin.hooks), routes: keys(plugin.routes) } },
-  );
-  return new Response(null, { status: 101, webSocket: pair[0] });
+  sendText(greeting(plugin));
+  return new Response(null, { __proto__: null, status: 101, webSocket: pair[0] });
 
   function receive(frame) {
     if (hasOwn(frame, "invoke")) run(invocations, frame.invoke, invoke, frame);
-    else if (hasOwn(frame, "result")) settle(frame);
+    else if (hasOwn(frame, "result")) settle(frame.result, own(frame, "value"), own(frame, "error"));
     else if (hasOwn(frame, "stored")) receive(takeStored(frame.stored));
   }
 
   async function invoke(frame) {
-    let answer;
+    const kind = hasOwn(frame, "hook") ? "Hook" : "Route";
+    const answer = `{"answer":${frame.invoke}`;
+    const failed = (error) => `${answer},"error":${describe(error, kind)}}`;
+    let text;
     try {
-      const value = hasOwn(frame, "hook")
-        ? await runHook(frame.hook, frame.payload)
-        : await runRoute(frame.route, frame.payload);
-      // Turned into text here, where a cycle or a BigInt is still the handler's error.
-      answer = stringifyJson({ answer: frame.invoke, value });
+      const value =
+        kind === "Hook"
+          ? await runHook(frame.hook, frame.payload)
+          : await runRoute(frame.route, frame.payload);
+      // Made text here, where a cycle or a BigInt is still the handler's error.
+      const json = stringifyJson(value);
+      text = json === undefined ? `${answer}}` : `${answer},"value":${json}}`;
     } catch (error) {
-      answer = stringifyJson({
-        answer: frame.invoke,
-        error: describe(error, hasOwn(frame, "hook") ? "Hook" : "Route"),
-      });
+      text = failed(error);
     }
-    sendText(answer, (reason) => send({ answer: frame.invoke, error: { message: reason } }));
+    sendText(text, (reason) => sendText(failed(reason)));
   }
 
-  function runHook(name, { event }) {
-    const entry = hasOwn(plugin.hooks, name) ? plugin.hooks[name] : undefined;
+  function runHook(name, payload) {
+    const entry = own(plugin.hooks, name);
     if (!entry) return undefined;
-    return handlerOf(entry, "Hook", name)(event, context());
+    return handlerOf(entry, "Hook", name)(own(payload, "event"), context());
   }
 
-  function runRoute(name, { input, request }) {
-    const entry = hasOwn(plugin.routes, name) ? plugin.routes[name] : undefined;
+  function runRoute(name, payload) {
+    const entry = own(plugin.routes, name);
     if (!entry) throw new Error(`Route not found: ${name}`);
-    const details = { input, request, requestMeta: request?.meta, user: request?.user };
+    const request = own(payload, "request");
+    const details = {
+      input: own(payload, "input"),
+      request,
+      requestMeta: request?.meta,
+      user: request?.user,
+    };
     return handlerOf(entry, "Route", name)(details, context());
   }
 
@@ -94,39 +107,40 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, frame
     return new Promise((resolve, reject) => {
       const invocation = getStore(invocations);
       if (invocation === undefined) throw refusal(method, "ctx was used outside of a hook or route");
+      const json = stringifyJson(body);
       const call = ++lastCall;
-      const text = stringifyJson({ call, invocation, method, body });
-      mapSet(pending, call, { method, resolve, reject });
-      sendText(text, (reason) => settle({ result: call, error: reason }));
+      mapSet(pending, call, { __proto__: null, method, resolve, reject });
+      sendText(callText(call, invocation, method, json), (reason) => settle(call, undefined, reason));
     });
   }
 
   /** A `ctx` call whose answer nobody needs: call 0 is never answered. */
   function tellHost(method, body) {
-    send({ call: 0, invocation: getStore(invocations) ?? 0, method, body });
+    sendText(callText(0, getStore(invocations) ?? 0, method, stringifyJson(body)));
   }
 
-  function settle(frame) {
-    const waiting = mapGet(pending, frame.result);
+  function settle(call, value, error) {
+    const waiting = mapGet(pending, call);
     if (waiting === undefined) return;
-    mapDelete(pending, frame.result);
-    if (hasOwn(frame, "error")) waiting.reject(refusal(waiting.method, frame.error));
-    else waiting.resolve(frame.value);
-  }
-
-  function send(frame) {
-    sendText(stringifyJson(frame));
+    mapDelete(pending, call);
+    if (error !== undefined) waiting.reject(refusal(waiting.method, error));
+    else waiting.resolve(value);
   }
 
   /** `refused` is told why when the host does not take a frame that is too large for the socket. */
   function sendText(text, refused = () => {}) {
     if (text.length <= MAX_FRAME_LENGTH) sendToSocket(socket, text);
-    else void sendLarge(text, refused);
+    else sendLarge(encodeText(encoder, text), refused);
   }
 
-  async function sendLarge(text, refused) {
+  async function sendLarge(bytes, refused) {
+    if (byteLength(bytes) > MAX_LARGE_FRAME_BYTES) return refused("an answer or call is limited to 64 MiB");
     try {
-      const response = await backing.fetch("http://backing/frames", { method: "POST", body: text });
+      const response = await fetchFrom(backing, "http://backing/frames", {
+        __proto__: null,
+        method: "POST",
+        body: bytes,
+      });
       if (!responseOk(response)) refused(await responseText(response));
     } catch {
       refused("the host could not be reached");
@@ -140,6 +154,29 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, frame
   }
 }
 
+// Frames are put together as text. JSON.stringify would ask each object for a `toJSON`, which a plugin can give to all.
+
+function greeting(plugin) {
+  if (hasOwn(plugin, "broken")) return `{"broken":${stringifyJson(plugin.broken)}}`;
+  return `{"ready":{"hooks":${namesText(plugin.hooks)},"routes":${namesText(plugin.routes)}}}`;
+}
+
+function namesText(entries) {
+  const names = keys(entries);
+  let text = "";
+  for (let at = 0; at < names.length; at += 1) text += `${at === 0 ? "" : ","}${stringifyJson(names[at])}`;
+  return `[${text}]`;
+}
+
+function callText(call, invocation, method, body) {
+  return `{"call":${call},"invocation":${invocation},"method":${stringifyJson(method)},"body":${body}}`;
+}
+
+/** What an object has itself: not what a plugin may have given to all objects. */
+function own(object, name) {
+  return hasOwn(object, name) ? object[name] : undefined;
+}
+
 function handlerOf(entry, kind, name) {
   const handler = typeof entry === "function" ? entry : entry.handler;
   if (typeof handler !== "function") throw new TypeError(`${kind} ${name} handler is not a function`);
@@ -151,20 +188,16 @@ function refusal(method, error) {
   return new Error(`Bridge call ${method} failed: ${stringifyJson({ error })}`);
 }
 
-/** What a handler threw, as data: any value can be thrown, also one that throws when looked at. */
+/** What a handler threw, as JSON text: any value can be thrown, also one that throws when looked at. */
 function describe(error, kind) {
+  let message = typeof error === "string" ? error : "";
+  let fields = "";
   try {
-    const { message, name, code } = error ?? {};
-    return {
-      message: typeof message === "string" && message !== "" ? message : thrownText(error, kind),
-      name: typeof name === "string" ? name : undefined,
-      code: typeof code === "string" ? code : undefined,
-    };
+    if (typeof error !== "string" && typeof error?.message === "string") message = error.message;
+    if (typeof error?.name === "string") fields += `,"name":${stringifyJson(error.name)}`;
+    if (typeof error?.code === "string") fields += `,"code":${stringifyJson(error.code)}`;
   } catch {
-    return { message: `${kind} error` };
+    // What could be read must do.
   }
-}
-
-function thrownText(error, kind) {
-  return typeof error === "string" && error !== "" ? error : `${kind} error`;
+  return `{"message":${stringifyJson(message || `${kind} error`)}${fields}}`;
 }

@@ -1,18 +1,30 @@
 // The built-ins that the guest uses, kept before the plugin's code runs. A plugin may patch any of them for itself; what
 // passes between guest and host must not go through its patch. Functions that need a `this` take it first.
 
+import { ServiceStub } from "cloudflare:workers";
+
 const { bind, call } = Function.prototype;
 const uncurryThis = bind.bind(call);
 const getter = (prototype, name) => uncurryThis(Object.getOwnPropertyDescriptor(prototype, name).get);
 
 export const { parse: parseJson, stringify: stringifyJson } = JSON;
-export const { create: createObject, freeze, hasOwn, keys } = Object;
-export const { Error, Map, Promise, Proxy, Request, Response, String, TypeError, URL, WebSocketPair } =
-  globalThis;
+export const { hasOwn, keys } = Object;
+export const {
+  Error,
+  Map,
+  Promise,
+  Proxy,
+  Request,
+  Response,
+  String,
+  TextEncoder,
+  TypeError,
+  URL,
+  WebSocketPair,
+} = globalThis;
 
 export const startsWith = uncurryThis(String.prototype.startsWith);
 export const slice = uncurryThis(String.prototype.slice);
-export const push = uncurryThis(Array.prototype.push);
 export const then = uncurryThis(Promise.prototype.then);
 
 export const mapGet = uncurryThis(Map.prototype.get);
@@ -22,6 +34,12 @@ export const mapDelete = uncurryThis(Map.prototype.delete);
 export const addEventListener = uncurryThis(EventTarget.prototype.addEventListener);
 export const acceptSocket = uncurryThis(WebSocket.prototype.accept);
 export const sendToSocket = uncurryThis(WebSocket.prototype.send);
+
+/** `fetch` of a service binding. */
+export const fetchFrom = uncurryThis(ServiceStub.prototype.fetch);
+
+export const encodeText = uncurryThis(TextEncoder.prototype.encode);
+export const byteLength = getter(Object.getPrototypeOf(Uint8Array.prototype), "byteLength");
 
 export const requestMethod = getter(Request.prototype, "method");
 export const requestUrl = getter(Request.prototype, "url");

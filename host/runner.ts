@@ -76,7 +76,7 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     }
     if (typeof code !== "string")
       throw loadError({ code: "invalid_code", message: "plugin code must be a string" });
-    const { failure, loaded } = this.#inbox.native.load(JSON.stringify(manifest) ?? "null", code);
+    const { failure, loaded } = this.#inbox.native.load(manifestText(manifest), code);
     if (loaded === null) throw loadError(failure ?? { code: "invalid_manifest", message: "unknown reason" });
     const known = this.#plugins.get(loaded.plugin);
     if (known) return known;
@@ -155,6 +155,14 @@ export class WorkerdSandboxRunner implements SandboxRunner {
 
   #byId(id: string): SandboxedPlugin | undefined {
     return [...this.#plugins.values()].find((plugin) => plugin.id === id && !plugin.isTerminated);
+  }
+}
+
+function manifestText(manifest: Manifest): string {
+  try {
+    return JSON.stringify(manifest) ?? "null";
+  } catch (error) {
+    throw loadError({ code: "invalid_manifest", message: `manifest can't be written as JSON: ${error}` });
   }
 }
 

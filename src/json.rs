@@ -76,6 +76,20 @@ pub(crate) fn elements<'a>(value: &'a RawValue, each: impl FnMut(&'a RawValue)) 
     Kind::of(value) == Kind::Array && reader.deserialize_seq(Elements(each)).is_ok()
 }
 
+/// A string in which half a character is no error: it becomes U+FFFD. For what is read by people only, and for names,
+/// which then are nobody's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lossy(pub(crate) String);
+
+impl<'de> Deserialize<'de> for Lossy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Not from an array of numbers, which serde_json reads as bytes, too.
+        let value = <&RawValue>::deserialize(deserializer)?;
+        let bytes = string_bytes(value).ok_or_else(|| serde::de::Error::custom("not a string"))?;
+        Ok(Self(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+}
+
 struct Text<'de>(Cow<'de, [u8]>);
 
 impl<'de> Deserialize<'de> for Text<'de> {

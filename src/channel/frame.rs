@@ -6,13 +6,15 @@ use std::fmt::Write;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::json::Lossy;
+
 /// What the guest said. All of it may be a hostile plugin's words.
 #[derive(Debug)]
 pub(crate) enum Incoming<'a> {
     /// The plugin is loaded; these are its own hooks and routes.
     Ready { hooks: Vec<String>, routes: Vec<String> },
     /// The plugin threw while it loaded.
-    Broken { reason: Cow<'a, str> },
+    Broken { reason: String },
     /// A `ctx` call. Call 0 wants no answer.
     Call {
         call: u64,
@@ -30,7 +32,7 @@ pub(crate) enum Incoming<'a> {
 /// What a handler threw.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Thrown {
-    pub(crate) message: String,
+    pub(crate) message: Lossy,
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,8 +43,7 @@ pub(crate) struct FrameError;
 #[derive(Deserialize)]
 struct Fields<'a> {
     ready: Option<Names>,
-    #[serde(borrow)]
-    broken: Option<Cow<'a, str>>,
+    broken: Option<Lossy>,
     call: Option<u64>,
     invocation: Option<u64>,
     #[serde(borrow)]
@@ -62,8 +63,8 @@ fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<&'de RawValue>, D
 
 #[derive(Deserialize)]
 struct Names {
-    hooks: Vec<String>,
-    routes: Vec<String>,
+    hooks: Vec<Lossy>,
+    routes: Vec<Lossy>,
 }
 
 impl<'a> Incoming<'a> {
@@ -101,13 +102,20 @@ impl<'a> Incoming<'a> {
             Fields {
                 ready: Some(Names { hooks, routes }),
                 ..
-            } => Ok(Self::Ready { hooks, routes }),
+            } => Ok(Self::Ready {
+                hooks: plain(hooks),
+                routes: plain(routes),
+            }),
             Fields {
                 broken: Some(reason), ..
-            } => Ok(Self::Broken { reason }),
+            } => Ok(Self::Broken { reason: reason.0 }),
             _ => Err(FrameError),
         }
     }
+}
+
+fn plain(names: Vec<Lossy>) -> Vec<String> {
+    names.into_iter().map(|name| name.0).collect()
 }
 
 /// `{"invoke":1,"hook":"…","payload":{…}}`. `field` is `hook` or `route`; `payload` is JSON text that the host made.
@@ -180,6 +188,19 @@ mod tests {
             panic!("not an answer")
         };
         assert_eq!(value.map(RawValue::get), Some("null"));
+    }
+
+    #[test]
+    fn half_a_character_in_words_is_no_offence() {
+        let Ok(Incoming::Answer {
+            outcome: Err(thrown), ..
+        }) = Incoming::parse(r#"{"answer":1,"error":{"message":"a\ud800b"}}"#)
+        else {
+            panic!("not an error")
+        };
+        assert!(thrown.message.0.starts_with('a') && thrown.message.0.ends_with('b'));
+        let ready = Incoming::parse(r#"{"ready":{"hooks":["\udc00"],"routes":[]}}"#);
+        assert!(matches!(ready, Ok(Incoming::Ready { hooks, .. }) if hooks.len() == 1));
     }
 
     #[test]

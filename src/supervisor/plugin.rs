@@ -235,7 +235,7 @@ impl Plugin {
                 match outcome {
                     Ok(value) => self.done(waiting.request, value.map(|value| value.get().to_owned())),
                     Err(thrown) => {
-                        let message = sanitise_line(thrown.message.as_bytes());
+                        let message = sanitise_line(thrown.message.0.as_bytes());
                         self.fail(waiting.request, Error::new(ErrorCode::Threw, message));
                     }
                 }

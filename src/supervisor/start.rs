@@ -120,7 +120,7 @@ async fn open(control: std::os::fd::OwnedFd, socket: PrivateSocket) -> Result<(C
     };
     match Incoming::parse(text.as_str()) {
         Ok(Incoming::Ready { hooks, routes }) => Ok((channel, Names { hooks, routes })),
-        Ok(Incoming::Broken { reason }) => Err(Complaint::Plugin(thrown_at_start(&reason))),
+        Ok(Incoming::Broken { reason }) => Err(Complaint::Plugin(complaint_of_guest(&reason))),
         Ok(_) | Err(_) => Err(Complaint::Channel("it did not say that it was ready".into())),
     }
 }
@@ -166,22 +166,26 @@ async fn ended(exit: Exit, output: &mut Output) -> StartError {
     }
 }
 
+/// Lines that follow from the one that tells: addresses without symbols, and a worker that lacks its wall because it
+/// was never evaluated.
+const CONSEQUENCES: [&str; 2] = ["stack:", "Worker \"main\"'s globalOutbound refers to"];
+
 /// Workerd's complaint without what only repeats: its service's name, addresses without symbols.
 fn explanation(lines: &[String]) -> String {
     let telling = lines
         .iter()
         .map(|line| line.trim())
-        .filter(|line| !line.is_empty() && !line.starts_with("stack:"));
+        .filter(|line| !line.is_empty() && !CONSEQUENCES.iter().any(|start| line.starts_with(start)));
     join(telling.map(|line| line.strip_prefix("service main: ").unwrap_or(line)))
 }
 
-/// What the plugin threw, with the lines of its own code.
-fn thrown_at_start(stack: &str) -> String {
+/// What the guest says of a plugin that did not load, with the lines of its own code.
+fn complaint_of_guest(stack: &str) -> String {
     let own = stack
         .lines()
         .map(str::trim)
         .filter(|line| !line.starts_with("at boot.js") && !line.contains("(boot.js"));
-    format!("it threw at its start: {}", join(own))
+    join(own)
 }
 
 fn join<'a>(lines: impl Iterator<Item = &'a str>) -> String {
@@ -205,9 +209,9 @@ mod tests {
 
     #[test]
     fn what_a_plugin_threw_keeps_its_own_lines_in_one() {
-        let stack = "TypeError: boom\n    at f (plugin.js:2:21)\n    at plugin.js:3:1\n    at boot.js:37:35";
+        let stack = "it threw at its start: TypeError: boom\n    at f (plugin.js:2:21)\n    at plugin.js:3:1\n    at boot.js:37:35";
         assert_eq!(
-            thrown_at_start(stack),
+            complaint_of_guest(stack),
             "it threw at its start: TypeError: boom at f (plugin.js:2:21) at plugin.js:3:1"
         );
     }
