@@ -6,6 +6,9 @@ use std::fmt::Write;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::error::{Refusal, RouteError};
+use crate::json;
+
 /// What the guest said. All of it may be a hostile plugin's words.
 #[derive(Debug)]
 pub(crate) enum Incoming<'a> {
@@ -30,7 +33,30 @@ pub(crate) enum Incoming<'a> {
 /// What a handler threw.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Thrown {
-    pub(crate) message: String,
+    // Raw, because any of them may be a text that Rust's strings can't hold, which is no reason to end a process.
+    message: Box<RawValue>,
+    code: Option<Box<RawValue>>,
+    name: Option<Box<RawValue>>,
+}
+
+impl Thrown {
+    /// As it came: it has not been made safe to print.
+    pub(crate) fn message(&self) -> String {
+        lossy_text(&self.message).unwrap_or_default()
+    }
+
+    /// The host's refusal that a handler let through. As EmDash tells it: by `code`, else by `name`.
+    pub(crate) fn route_error(&self) -> Option<RouteError> {
+        let known = |text: Option<&RawValue>| RouteError::parse(&lossy_text(text?)?);
+        match (known(self.code.as_deref()), known(self.name.as_deref())) {
+            (Some(code), Some(name)) if code != name => None,
+            (code, name) => code.or(name),
+        }
+    }
+}
+
+fn lossy_text(value: &RawValue) -> Option<String> {
+    json::string_bytes(value).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -130,10 +156,18 @@ pub(crate) fn result(call: u64, value: Option<&str>) -> String {
     }
 }
 
-/// `{"result":7,"error":"…"}`.
-pub(crate) fn refusal(call: u64, message: &str) -> String {
+/// `{"result":7,"error":"…"}`, or `{"result":7,"error":{"code":"…","message":"…","status":503}}`.
+pub(crate) fn refusal(call: u64, refusal: &Refusal) -> String {
     let mut frame = format!(r#"{{"result":{call},"error":"#);
-    push_json_string(&mut frame, message);
+    match refusal.route_error {
+        None => push_json_string(&mut frame, &refusal.message),
+        Some(error) => {
+            // Writing to a String can't fail.
+            let _ = write!(frame, r#"{{"code":"{}","message":"#, error.code());
+            push_json_string(&mut frame, &refusal.message);
+            let _ = write!(frame, r#","status":{}}}"#, RouteError::STATUS);
+        }
+    }
     frame.push('}');
     frame
 }
@@ -209,7 +243,62 @@ mod tests {
         );
         assert_eq!(result(7, None), r#"{"result":7}"#);
         assert_eq!(result(7, Some("null")), r#"{"result":7,"value":null}"#);
-        assert_eq!(refusal(7, "a \"b\"\n"), r#"{"result":7,"error":"a \"b\"\n"}"#);
+        assert_eq!(
+            refusal(7, &"a \"b\"\n".into()),
+            r#"{"result":7,"error":"a \"b\"\n"}"#
+        );
+    }
+
+    #[test]
+    fn a_refusal_with_a_code_is_an_object() {
+        let refused = Refusal {
+            message: "not \"now\"".into(),
+            route_error: RouteError::parse("MEDIA_USAGE_ACTIVATION_IN_PROGRESS"),
+        };
+        assert_eq!(
+            refusal(7, &refused),
+            r#"{"result":7,"error":{"code":"MEDIA_USAGE_ACTIVATION_IN_PROGRESS","message":"not \"now\"","status":503}}"#
+        );
+    }
+
+    #[test]
+    fn only_the_two_codes_of_emdash_come_out_of_a_handler() {
+        let route_error = |error: &str| {
+            let text = format!(r#"{{"answer":1,"error":{{"message":"m",{error}}}}}"#);
+            match Incoming::parse(&text) {
+                Ok(Incoming::Answer {
+                    outcome: Err(thrown), ..
+                }) => thrown.route_error().map(RouteError::code),
+                other => panic!("{other:?}"),
+            }
+        };
+        let (busy, failed) = (
+            "MEDIA_USAGE_ACTIVATION_IN_PROGRESS",
+            "MEDIA_USAGE_ACTIVATION_CHECK_FAILED",
+        );
+        assert_eq!(
+            route_error(&format!(r#""name":"Error","code":"{busy}""#)),
+            Some(busy)
+        );
+        assert_eq!(route_error(&format!(r#""name":"{failed}""#)), Some(failed));
+        assert_eq!(
+            route_error(&format!(r#""name":"{failed}","code":"{busy}""#)),
+            None
+        );
+        assert_eq!(route_error(r#""code":"ROUTE_ERROR""#), None);
+        assert_eq!(route_error(r#""code":null"#), None);
+        assert_eq!(route_error(r#""code":7,"name":"\ud800""#), None);
+    }
+
+    #[test]
+    fn a_thrown_text_that_rust_cannot_hold_is_still_an_answer() {
+        let Ok(Incoming::Answer {
+            outcome: Err(thrown), ..
+        }) = Incoming::parse(r#"{"answer":1,"error":{"message":"a\ud800"}}"#)
+        else {
+            panic!("not an answer")
+        };
+        assert!(thrown.message().starts_with('a'));
     }
 
     proptest::proptest! {
