@@ -12,8 +12,10 @@ export declare class NativeRunner {
   load(manifest: string, code: string): LoadOutcome
   /** `payload` is JSON text: `{"event":…}` for a hook, `{"input":…,"request":…}` for a route. */
   invoke(plugin: number, request: number, isRoute: boolean, name: string, payload: string): void
-  /** Answers a `call`: with JSON text, with nothing, or with an error's text. */
-  answer(plugin: number, call: number, value?: string | undefined | null, error?: string | undefined | null): void
+  /** Answers a `call` with JSON text, or with nothing. */
+  answer(plugin: number, call: number, value?: string | undefined | null): void
+  /** Refuses a `call`: with a sentence, and the code of one of EmDash's route errors if it is one. */
+  refuse(plugin: number, call: number, message: string, code?: string | undefined | null): void
   /** Done when the plugin's process serves. */
   ensureRunning(plugin: number, request: number): void
   /** Done when the plugin's process is gone. */

@@ -185,7 +185,10 @@ function handlerOf(entry, kind, name) {
 
 /** The error that a plugin sees; its text is part of the interface. */
 function refusal(method, error) {
-  return new Error(`Bridge call ${method} failed: ${stringifyJson({ error })}`);
+  const thrown = new Error(`Bridge call ${method} failed: ${stringifyJson({ error })}`);
+  // A route that lets such an error through answers with the host's own code and status.
+  if (typeof error === "object") thrown.code = error.code;
+  return thrown;
 }
 
 /** What a handler threw, as JSON text: any value can be thrown, also one that throws when looked at. */

@@ -16,23 +16,24 @@ export function createContext({ plugin, site, members }, call, tell) {
     content: {
       get: (collection, id) => call("content/get", { collection, id }),
       list: (collection, options) => call("content/list", { ...options, collection }),
-      create: notYet("content.create"),
-      update: notYet("content.update"),
-      delete: notYet("content.delete"),
-      createMany: notYet("content.createMany"),
-      updateMany: notYet("content.updateMany"),
-      deleteMany: notYet("content.deleteMany"),
+      create: (collection, data, options) => call("content/create", { collection, data, options }),
+      update: (collection, id, data) => call("content/update", { collection, id, data }),
+      delete: (collection, id) => call("content/delete", { collection, id }),
+      createMany: (collection, items) => call("content/createMany", { collection, items }),
+      updateMany: (collection, items) => call("content/updateMany", { collection, items }),
+      deleteMany: (collection, ids) => call("content/deleteMany", { collection, ids }),
     },
     taxonomies: {
-      getAll: notYet("taxonomies.getAll"),
-      getTerms: notYet("taxonomies.getTerms"),
-      getEntryTerms: notYet("taxonomies.getEntryTerms"),
+      getAll: (options) => call("taxonomy/list", { ...options }),
+      getTerms: (taxonomy, options) => call("taxonomy/terms", { ...options, taxonomy }),
+      getEntryTerms: (collection, entryId, options) =>
+        call("taxonomy/entryTerms", { ...options, collection, entryId }),
     },
     media: {
-      get: notYet("media.get"),
-      list: notYet("media.list"),
+      get: (id) => call("media/get", { id }),
+      list: (options) => call("media/list", { ...options }),
       upload: notYet("media.upload"),
-      delete: notYet("media.delete"),
+      delete: (id) => call("media/delete", { id }),
       readBytes: notYet("media.readBytes"),
       getUploadUrl() {
         throw new Error("getUploadUrl is not available in sandbox mode. Use media.upload() instead.");
@@ -43,9 +44,13 @@ export function createContext({ plugin, site, members }, call, tell) {
     site: { ...site },
     url: createUrl(site.url),
     users: members.users
-      ? { get: notYet("users.get"), getByEmail: notYet("users.getByEmail"), list: notYet("users.list") }
+      ? {
+          get: (id) => call("users/get", { id }),
+          getByEmail: (email) => call("users/getByEmail", { email }),
+          list: (options) => call("users/list", { ...options }),
+        }
       : undefined,
-    email: members.email ? { send: notYet("email.send") } : undefined,
+    email: members.email ? { send: (message) => call("email/send", { message }) } : undefined,
   };
 }
 

@@ -1,5 +1,7 @@
 /** Expected failures cross from Rust as a code and a fragment; here they become the errors that EmDash expects. */
 
+import { routeErrorOf } from "./bridge/route-errors.js";
+
 /** EmDash's own class of this name tells it by `name`: a built server has two copies of EmDash anyway. */
 export class SandboxUnavailableError extends Error {
   override readonly name = "SandboxUnavailableError";
@@ -24,6 +26,9 @@ export type Attempt = {
 
 export function invocationError(failure: Failure, attempt: Attempt): Error {
   const { pluginId, instanceId, kind, name, wallTimeMs } = attempt;
+  const routeError = kind === "route" ? routeErrorOf(failure) : undefined;
+  // As EmDash makes them itself; it goes by the code and the status.
+  if (routeError) return Object.assign(new Error(routeError.message), routeError, { name: routeError.code });
   switch (failure.code) {
     case "wall_time":
       return new Error(

@@ -1,6 +1,11 @@
 /** What EmDash and the environment say of a runner, as the addon wants it. */
-import type { SandboxOptions } from "emdash";
+import type { I18nConfig, SandboxOptions } from "emdash";
 import type { NativeOptions } from "../index.js";
+import { EmDash, type Host } from "./bridge/index.js";
+import { warn } from "./log.js";
+
+/** EmDash's options, with those of its newer versions. */
+export type RunnerOptions = SandboxOptions & { beforeContentWrite?: (() => Promise<void>) | undefined };
 
 /** EmDash's documented default, in milliseconds. */
 const WALL_TIME_MS = 30_000;
@@ -21,6 +26,27 @@ export function nativeOptions(
     memoryMb: options.limits?.memoryMb ?? null,
   };
 }
+
+/** What operations touch. */
+export function hostOf(options: RunnerOptions): Host {
+  return {
+    db: options.db,
+    emdash: EmDash.installed(),
+    emailSend: options.emailSend ?? null,
+    mediaStorage: options.mediaStorage ?? null,
+    beforeContentWrite: options.beforeContentWrite ?? null,
+    i18n: siteLocales,
+    warn,
+  };
+}
+
+/** EmDash keeps them under this symbol for all of its copies, and may set them after the runner is made. */
+function siteLocales(): I18nConfig | null {
+  const shared = globalThis as { [I18N_CONFIG]?: I18nConfig | null };
+  return shared[I18N_CONFIG] ?? null;
+}
+
+const I18N_CONFIG = Symbol.for("emdash:i18n-config");
 
 export function wallTimeMs(options: SandboxOptions): number {
   return options.limits?.wallTimeMs ?? WALL_TIME_MS;

@@ -1,12 +1,19 @@
 /** EmDash's `SandboxRunner` over the addon. */
-import type { SandboxEmailSendCallback, SandboxOptions, SandboxRunner, SandboxRunnerFactory } from "emdash";
+import type { SandboxEmailSendCallback, SandboxRunner, SandboxRunnerFactory } from "emdash";
 import type { NativeClaims } from "../index.js";
-import { type Host, operations, type PluginScope, publicMessage } from "./bridge/index.js";
+import {
+  type Host,
+  operations,
+  type PluginScope,
+  publicMessage,
+  type RouteErrorCode,
+  routeErrorOf,
+} from "./bridge/index.js";
 import { loadError, optionError, SandboxUnavailableError } from "./errors.js";
 import { type EventOf, Inbox } from "./inbox.js";
 import { printLog, warn } from "./log.js";
 import { loadNative } from "./native.js";
-import { nativeOptions, wallTimeMs } from "./options.js";
+import { hostOf, nativeOptions, type RunnerOptions, wallTimeMs } from "./options.js";
 import { SandboxedPlugin } from "./plugin.js";
 import { findWorkerd } from "./workerd-binary.js";
 
@@ -18,15 +25,15 @@ type Manifest = Parameters<SandboxRunner["load"]>[0];
  * @throws RangeError when a limit is no limit
  */
 export class WorkerdSandboxRunner implements SandboxRunner {
-  readonly #host: Host & { emailSend: SandboxEmailSendCallback | null };
+  readonly #host: { -readonly [Part in keyof Host]: Host[Part] };
   readonly #wallTimeMs: number;
   readonly #inbox: Inbox | undefined;
   readonly #unavailable: string | null;
   /** By the addon's number: those that are loaded, and those whose process has not ended yet. */
   readonly #plugins = new Map<number, SandboxedPlugin>();
 
-  constructor(options: SandboxOptions) {
-    this.#host = { db: options.db, emailSend: options.emailSend ?? null };
+  constructor(options: RunnerOptions) {
+    this.#host = hostOf(options);
     this.#wallTimeMs = wallTimeMs(options);
     const native = loadNative();
     const workerd = native.ok ? findWorkerd(process.env) : native;
@@ -127,8 +134,11 @@ export class WorkerdSandboxRunner implements SandboxRunner {
   #onCall({ plugin, call, method, args }: EventOf<"call">): void {
     const native = this.#inbox?.native;
     this.#perform(plugin, method, args).then(
-      (answer) => native?.answer(plugin, call, answer ?? null, null),
-      (error) => native?.answer(plugin, call, null, this.#explain(error, plugin, method)),
+      (answer) => native?.answer(plugin, call, answer ?? null),
+      (error) => {
+        const { message, code } = this.#explain(error, plugin, method);
+        native?.refuse(plugin, call, message, code ?? null);
+      },
     );
   }
 
@@ -145,12 +155,14 @@ export class WorkerdSandboxRunner implements SandboxRunner {
   }
 
   /** The plugin learns what it may; the operator learns the rest. */
-  #explain(error: unknown, plugin: number, method: string): string {
+  #explain(error: unknown, plugin: number, method: string): { message: string; code?: RouteErrorCode } {
+    const routeError = routeErrorOf(error);
+    if (routeError) return routeError;
     const text = publicMessage(error, method);
     if (!(error instanceof Error) || error.message !== text) {
       warn(`${method} failed for plugin ${JSON.stringify(this.#plugins.get(plugin)?.id)}: ${error}`);
     }
-    return text;
+    return { message: text };
   }
 
   #byId(id: string): SandboxedPlugin | undefined {

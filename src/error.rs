@@ -15,6 +15,53 @@ pub enum ErrorCode {
     WallTime,
     /// `Error`; the plugin's author: its handler threw, or gave an answer that is no answer.
     Threw,
+    /// Out of a route EmDash's own error of that code; out of a hook as [`ErrorCode::Threw`].
+    Route(RouteError),
+}
+
+/// Refusals of the host that a route passes on to whoever called it, with their status. EmDash (0.34) knows these two
+/// and goes by the code alone, whoever threw the error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteError {
+    MediaUsageActivationInProgress,
+    MediaUsageActivationCheckFailed,
+}
+
+impl RouteError {
+    pub const STATUS: u16 = 503;
+
+    pub fn parse(code: &str) -> Option<Self> {
+        [
+            Self::MediaUsageActivationInProgress,
+            Self::MediaUsageActivationCheckFailed,
+        ]
+        .into_iter()
+        .find(|error| error.code() == code)
+    }
+
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::MediaUsageActivationInProgress => "MEDIA_USAGE_ACTIVATION_IN_PROGRESS",
+            Self::MediaUsageActivationCheckFailed => "MEDIA_USAGE_ACTIVATION_CHECK_FAILED",
+        }
+    }
+}
+
+/// Why a `ctx` call got no answer: a sentence for the plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub message: String,
+    pub route_error: Option<RouteError>,
+}
+
+impl<S: Into<String>> From<S> for Refusal {
+    fn from(message: S) -> Self {
+        Self {
+            message: message.into(),
+            route_error: None,
+        }
+    }
 }
 
 impl ErrorCode {
@@ -28,6 +75,7 @@ impl ErrorCode {
             Self::Unavailable => "unavailable",
             Self::WallTime => "wall_time",
             Self::Threw => "threw",
+            Self::Route(error) => error.code(),
         }
     }
 }

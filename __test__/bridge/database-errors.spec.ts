@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
 import { isMissingTable, PublicError, publicMessage } from "../../host/bridge/database-errors.js";
-import { pluginStorageRepository, storageRepositoryOf } from "../../host/bridge/emdash.js";
 
 function named(name: string, message: string): Error {
   return Object.assign(new Error(message), { name });
@@ -39,15 +38,5 @@ describe("a missing table", () => {
     const error = new Error("round");
     error.cause = error;
     expect(isMissingTable(error)).toBe(false);
-  });
-});
-
-describe("EmDash's storage repository", () => {
-  it("is there in the EmDash that we test with", async () => {
-    expect(await pluginStorageRepository()).toBeTypeOf("function");
-  });
-
-  it("is missed in words that say which EmDash has it", () => {
-    expect(() => storageRepositoryOf({})).toThrow("storage queries need EmDash 0.32.0 or newer");
   });
 });

@@ -127,22 +127,12 @@ describe("members that depend on a capability", () => {
 });
 
 it("a member that does not work yet says so by its name, and only when it is called", async () => {
-  const members = [
-    ...["create", "update", "delete", "createMany", "updateMany", "deleteMany"].map(
-      (name) => `content.${name}`,
-    ),
-    ...["getAll", "getTerms", "getEntryTerms"].map((name) => `taxonomies.${name}`),
-    ...["get", "list", "upload", "delete", "readBytes"].map((name) => `media.${name}`),
-    ...["get", "getByEmail", "list"].map((name) => `users.${name}`),
-    "http.fetch",
-    "email.send",
-  ];
+  const members = ["media.upload", "media.readBytes", "http.fetch"];
   const body = `${TEXT} return Promise.all(input.map((member) => {
     const [group, name] = member.split(".");
     return text(() => ctx[group][name]("a", {}));
   }))`;
-  const manifest = { capabilities: ["users:read", "email:send"] };
-  expect(await inPlugin(body, { input: members, manifest })).toEqual(
+  expect(await inPlugin(body, { input: members })).toEqual(
     members.map((member) => `ctx.${member} is not available yet in emdash-sandbox-native`),
   );
 });

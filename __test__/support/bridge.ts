@@ -1,17 +1,38 @@
 /** Calls an operation of the bridge as Rust does. */
-import { operations, type PluginScope } from "../../host/bridge/index.js";
+import { EmDash, type Host, operations, type PluginScope } from "../../host/bridge/index.js";
 import type { Database } from "../../host/bridge/operation.js";
 
 export type Caller = (method: string, ...args: (string | null)[]) => Promise<unknown>;
 
 /** Answers parsed, so that a test reads like the plugin's own code; `undefined` stays itself. */
-export function callerOf(db: Database, plugin: Partial<PluginScope> & { id: string }): Caller {
+export function callerOf(
+  db: Database,
+  plugin: Partial<PluginScope> & { id: string },
+  parts: Partial<Host> = {},
+): Caller {
+  const host = hostOn(db, parts);
   const scope: PluginScope = { version: "1.0.0", storage: {}, ...plugin };
   return async (method, ...args) => {
     const run = operations.get(method);
     if (run === undefined) throw new Error(`there is no operation ${method}`);
-    const answer = await run({ db }, scope, args);
+    const answer = await run(host, scope, args);
     return answer === undefined ? undefined : JSON.parse(answer);
+  };
+}
+
+/** A host that has nothing but a database, and what `parts` names. */
+export function hostOn(db: Database, parts: Partial<Host> = {}): Host {
+  return {
+    db,
+    emdash: EmDash.installed(),
+    emailSend: null,
+    mediaStorage: null,
+    beforeContentWrite: null,
+    i18n: () => null,
+    warn: (message) => {
+      throw new Error(`a warning that the test did not expect: ${message}`);
+    },
+    ...parts,
   };
 }
 

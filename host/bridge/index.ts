@@ -1,8 +1,13 @@
 /** Every operation that runs on the host's own database, by its method. */
 import * as content from "./content.js";
+import * as contentWrites from "./content-writes.js";
+import * as email from "./email.js";
 import * as kv from "./kv.js";
+import * as media from "./media.js";
 import type { Operation } from "./operation.js";
 import * as storage from "./storage.js";
+import * as taxonomies from "./taxonomies.js";
+import * as users from "./users.js";
 
 export const operations: ReadonlyMap<string, Operation> = new Map([
   ["kv/get", kv.get],
@@ -20,7 +25,25 @@ export const operations: ReadonlyMap<string, Operation> = new Map([
   ["storage/count", storage.count],
   ["content/get", content.get],
   ["content/list", content.list],
+  ["content/create", contentWrites.create],
+  ["content/update", contentWrites.update],
+  ["content/delete", contentWrites.remove],
+  ["content/createMany", contentWrites.createMany],
+  ["content/updateMany", contentWrites.updateMany],
+  ["content/deleteMany", contentWrites.removeMany],
+  ["taxonomy/list", taxonomies.list],
+  ["taxonomy/terms", taxonomies.terms],
+  ["taxonomy/entryTerms", taxonomies.entryTerms],
+  ["media/get", media.get],
+  ["media/list", media.list],
+  ["media/delete", media.remove],
+  ["users/get", users.get],
+  ["users/getByEmail", users.getByEmail],
+  ["users/list", users.list],
+  ["email/send", email.send],
 ]);
 
 export { publicMessage } from "./database-errors.js";
+export { EmDash } from "./emdash.js";
 export type { Host, Operation, PluginScope } from "./operation.js";
+export { type RouteErrorCode, routeErrorOf } from "./route-errors.js";

@@ -1,6 +1,7 @@
 /** What an operation of the bridge is given and what it answers. */
-import type { Database as EmDashTables } from "emdash";
+import type { Database as EmDashTables, I18nConfig, SandboxEmailSendCallback, SandboxOptions } from "emdash";
 import type { Kysely } from "kysely";
+import type { EmDash } from "./emdash.js";
 
 /** The host's own Kysely: SQLite, libSQL or PostgreSQL. */
 export type Database = Kysely<EmDashTables>;
@@ -8,7 +9,22 @@ export type Database = Kysely<EmDashTables>;
 /** The host's objects that operations touch. */
 export interface Host {
   readonly db: Database;
+  /** Parts of EmDash's own code, imported when an operation first needs one. */
+  readonly emdash: EmDash;
+  readonly emailSend: SandboxEmailSendCallback | null;
+  readonly mediaStorage: MediaStorage | null;
+  /** Awaited right before content is written; it throws when content must not be written now. EmDash 0.34 and newer. */
+  readonly beforeContentWrite: (() => Promise<void>) | null;
+  /** The site's locales, or null when it has only one. */
+  i18n(): I18nConfig | null;
+  /** A line for the operator. */
+  warn(message: string): void;
 }
+
+export type MediaStorage = NonNullable<SandboxOptions["mediaStorage"]> & {
+  /** Newer than EmDash 0.34. */
+  download?(key: string): Promise<{ body: ReadableStream<Uint8Array> }>;
+};
 
 /** The loaded plugin that calls. */
 export interface PluginScope {

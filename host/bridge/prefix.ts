@@ -3,20 +3,20 @@
  * comparison of ranges will not do on PostgreSQL, whose order is that of a language.
  */
 
-import type { Database as Tables } from "emdash";
-import type { Expression, ExpressionBuilder, OrderByItemBuilder, SqlBool } from "kysely";
+import type { Expression, ExpressionBuilder, OrderByItemBuilder, SqlBool, StringReference } from "kysely";
 import type { Database } from "./operation.js";
 
 /** SQLite compares the bytes of UTF-8, so a range finds the rows, and finds them by the primary key. */
-export function startsWith(
+export function startsWith<Tables, Table extends keyof Tables>(
   db: Database,
-  builder: ExpressionBuilder<Tables, "_plugin_storage">,
+  builder: ExpressionBuilder<Tables, Table>,
+  column: StringReference<Tables, Table>,
   prefix: string,
 ): Expression<SqlBool> {
-  if (isPostgres(db)) return builder.fn<SqlBool>("starts_with", [builder.ref("id"), builder.val(prefix)]);
+  if (isPostgres(db)) return builder.fn<SqlBool>("starts_with", [builder.ref(column), builder.val(prefix)]);
   const end = firstPast(prefix);
-  const from = builder("id", ">=", prefix);
-  return end === null ? from : from.and("id", "<", end);
+  const from = builder(column, ">=", builder.val(prefix) as never);
+  return end === null ? from : builder.and([from, builder(column, "<", builder.val(end) as never)]);
 }
 
 /** The same order on every database, whatever the language that PostgreSQL sorts by. */
@@ -37,7 +37,7 @@ export function firstPast(prefix: string): string | null {
 }
 
 /** By how it writes a parameter: EmDash's bundle may have a copy of Kysely, so its adapter's class says nothing. */
-function isPostgres(db: Database): boolean {
+export function isPostgres(db: Database): boolean {
   let known = dialects.get(db);
   if (known === undefined) {
     known = db.selectFrom("_plugin_storage").select("id").where("id", "=", "").compile().sql.includes("$1");

@@ -7,7 +7,7 @@ import { codePointOrder, startsWith } from "./prefix.js";
 import { prepared } from "./prepared.js";
 
 /** Some rows of one plugin. */
-type Shelf = { plugin: string; collection: string };
+export type Shelf = { plugin: string; collection: string };
 type Key = Shelf & { id: string };
 export type Row = { id: string; data: string };
 
@@ -54,7 +54,7 @@ export async function listRows(
   { prefix, ...shelf }: Shelf & { prefix: string },
 ): Promise<Row[]> {
   return rowsOf(db, shelf)
-    .where((builder) => startsWith(db, builder, prefix))
+    .where((builder) => startsWith(db, builder, "id", prefix))
     .select(["id", "data"])
     .orderBy("id", codePointOrder(db))
     .execute();
@@ -110,7 +110,7 @@ export function validJson(data: string): string {
   }
 }
 
-function rowsOf(db: Database, shelf: Shelf) {
+export function rowsOf(db: Database, shelf: Shelf) {
   return db
     .selectFrom("_plugin_storage")
     .where("plugin_id", "=", shelf.plugin)

@@ -1,11 +1,11 @@
 /**
- * `ctx.storage.<collection>`. Single documents are our own queries, so that JSON text goes through unparsed; what
- * filters and sorts is EmDash's repository. `uniqueIndexes` only make fields queryable: EmDash enforces no uniqueness
+ * `ctx.storage.<collection>`. The queries are our own, so that JSON text goes through unparsed and EmDash need not be
+ * imported. `uniqueIndexes` only make fields queryable: EmDash enforces no uniqueness
  * in plugin storage (0.32), so neither do we.
  */
-import { pluginStorageRepository } from "./emdash.js";
-import { type Database, operation, type PluginScope } from "./operation.js";
+import { operation, type PluginScope } from "./operation.js";
 import { hasRow, readRow, readRows, removeRow, removeRows, validJson, writeRow, writeRows } from "./rows.js";
+import { countRows, queryRows } from "./storage-query.js";
 
 export const get = operation<[collection: string, id: string]>(async ({ db }, plugin, [collection, id]) => {
   const data = await readRow(db, { plugin: plugin.id, collection, id });
@@ -58,31 +58,37 @@ export const query = operation<
     cursor: string | null,
   ]
 >(async ({ db }, plugin, [collection, where, orderBy, limit, cursor]) => {
-  const repository = await repositoryOf(db, plugin, collection);
-  const page = await repository.query({
-    ...(where !== null && { where: JSON.parse(where) }),
-    ...(orderBy !== null && { orderBy: JSON.parse(orderBy) }),
-    ...(limit !== null && { limit: JSON.parse(limit) }),
-    ...(cursor !== null && { cursor }),
+  const {
+    rows,
+    hasMore,
+    cursor: next,
+  } = await queryRows(db, shelf(plugin, collection), queryable(plugin, collection), {
+    where: JSON.parse(where ?? "{}"),
+    orderBy: JSON.parse(orderBy ?? "{}"),
+    limit: limit === null ? DEFAULT_LIMIT : Number(limit),
+    cursor,
   });
-  return JSON.stringify(page);
+  const items = rows.map(({ id, data }) => `{"id":${JSON.stringify(id)},"data":${validJson(data)}}`);
+  const end = next === undefined ? "" : `,"cursor":${JSON.stringify(next)}`;
+  return `{"items":[${items.join(",")}],"hasMore":${hasMore}${end}}`;
 });
 
 export const count = operation<[collection: string, where: string | null]>(
   async ({ db }, plugin, [collection, where]) => {
-    const repository = await repositoryOf(db, plugin, collection);
-    return JSON.stringify(await repository.count(where === null ? undefined : JSON.parse(where)));
+    const wanted = JSON.parse(where ?? "{}");
+    return String(await countRows(db, shelf(plugin, collection), queryable(plugin, collection), wanted));
   },
 );
 
-async function repositoryOf(db: Database, plugin: PluginScope, collection: string) {
-  const PluginStorageRepository = await pluginStorageRepository();
+/** As EmDash documents it. */
+const DEFAULT_LIMIT = 50;
+
+function shelf(plugin: PluginScope, collection: string) {
+  return { plugin: plugin.id, collection };
+}
+
+/** The fields of every index. A unique one is an index as well. */
+function queryable(plugin: PluginScope, collection: string): ReadonlySet<string> {
   const declared = plugin.storage[collection];
-  const queryable = [...(declared?.indexes ?? []), ...(declared?.uniqueIndexes ?? [])];
-  return new PluginStorageRepository(
-    db,
-    plugin.id,
-    collection,
-    queryable.map((index) => (typeof index === "string" ? index : [...index])),
-  );
+  return new Set([declared?.indexes ?? [], declared?.uniqueIndexes ?? []].flat(2));
 }

@@ -6,7 +6,7 @@ use napi_derive::napi;
 use serde_json::value::RawValue;
 
 use super::event::NativeEvent;
-use crate::error::{Error, ErrorCode};
+use crate::error::{Error, ErrorCode, Refusal, RouteError};
 use crate::limits::Limits;
 use crate::supervisor::{Kind, Options, Outbox, Supervisor};
 use crate::workerd::Programs;
@@ -135,11 +135,20 @@ impl NativeRunner {
             .invoke(plugin, counter(request), kind, name, payload);
     }
 
-    /// Answers a `call`: with JSON text, with nothing, or with an error's text.
+    /// Answers a `call` with JSON text, or with nothing.
     #[napi(catch_unwind)]
-    pub fn answer(&self, plugin: u32, call: f64, value: Option<String>, error: Option<String>) {
-        self.supervisor
-            .answer(plugin, counter(call), error.map_or(Ok(value), Err));
+    pub fn answer(&self, plugin: u32, call: f64, value: Option<String>) {
+        self.supervisor.answer(plugin, counter(call), Ok(value));
+    }
+
+    /// Refuses a `call`: with a sentence, and the code of one of EmDash's route errors if it is one.
+    #[napi(catch_unwind)]
+    pub fn refuse(&self, plugin: u32, call: f64, message: String, code: Option<String>) {
+        let refusal = Refusal {
+            message,
+            route_error: code.as_deref().and_then(RouteError::parse),
+        };
+        self.supervisor.answer(plugin, counter(call), Err(refusal));
     }
 
     /// Done when the plugin's process serves.

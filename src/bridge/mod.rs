@@ -62,6 +62,8 @@ pub enum BridgeError {
     Missing(&'static str),
     #[error("Missing required string parameter: {0}")]
     MissingString(&'static str),
+    #[error("Missing required object parameter: {0}")]
+    MissingRecord(&'static str),
     #[error("Parameter {0} must be a string when provided")]
     NotAString(&'static str),
     #[error("Parameter {0} must be an object when provided")]
@@ -70,6 +72,16 @@ pub enum BridgeError {
     NotStrings(&'static str),
     #[error("Parameter {0} must be an array of {{ id: string, data }} items")]
     NotItems(&'static str),
+    #[error("Parameter {0} must be an array of objects")]
+    NotRecords(&'static str),
+    #[error("Parameter {0} must be an array of {{ id: string, data: object }} items")]
+    NotUpdates(&'static str),
+    #[error("Batch size {0} exceeds maximum of {max}", max = params::LARGEST_BATCH)]
+    BatchTooLarge(usize),
+    #[error("Parameter {0} must be a whole number when provided")]
+    NotAnInteger(&'static str),
+    #[error("email/send requires message with to, subject, and text")]
+    NotAnEmailMessage,
     #[error("Parameter {0} must be an object mapping field to \"asc\"|\"desc\"")]
     NotAnOrder(&'static str),
     #[error("Parameter {name} must be one of: {}", .choices.join(", "))]

@@ -8,6 +8,12 @@ use crate::json::{self, Kind};
 const LARGEST_PAGE: u8 = 100;
 const DEFAULT_PAGE: u8 = 50;
 
+/// The most entries that one call may write: EmDash's other runners set it.
+pub(super) const LARGEST_BATCH: usize = 100;
+
+/// The one option of `content.create`.
+const LOCALE: &str = "locale";
+
 /// A parameter: a field of the call's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Param {
@@ -28,9 +34,16 @@ enum Accepts {
     OrderBy,
     StringArray,
     Items,
+    ContentData,
+    ContentBatch,
+    ContentUpdates,
+    ContentIds,
+    CreateOptions,
+    EmailMessage,
+    OptionalInteger,
     ContentLimit,
     QueryLimit,
-    Cursor,
+    LenientString,
 }
 
 const fn param(name: &'static str, accepts: Accepts) -> Param {
@@ -92,6 +105,42 @@ pub(super) const fn items(name: &'static str) -> Param {
     param(name, Accepts::Items)
 }
 
+/// The fields of a content entry: an object. The texts among them become columns, so each must be one that every
+/// database can hold; what is inside of an object or array is kept as JSON, which can escape anything.
+pub(super) const fn content_data(name: &'static str) -> Param {
+    param(name, Accepts::ContentData)
+}
+
+/// An array of entries' fields, [`LARGEST_BATCH`] at most.
+pub(super) const fn content_batch(name: &'static str) -> Param {
+    param(name, Accepts::ContentBatch)
+}
+
+/// An array of `{ id, data }` with an entry's fields as data, [`LARGEST_BATCH`] at most.
+pub(super) const fn content_updates(name: &'static str) -> Param {
+    param(name, Accepts::ContentUpdates)
+}
+
+/// An array of strings, [`LARGEST_BATCH`] at most.
+pub(super) const fn content_ids(name: &'static str) -> Param {
+    param(name, Accepts::ContentIds)
+}
+
+/// An object or nothing. The operation gets the one option that there is: `locale`, a string or nothing.
+pub(super) const fn create_options(name: &'static str) -> Param {
+    param(name, Accepts::CreateOptions)
+}
+
+/// An object with the strings `to`, `subject` and `text`, and perhaps `html`.
+pub(super) const fn email_message(name: &'static str) -> Param {
+    param(name, Accepts::EmailMessage)
+}
+
+/// A whole number that a database's integer column can be compared to, also in a string; or nothing.
+pub(super) const fn optional_integer(name: &'static str) -> Param {
+    param(name, Accepts::OptionalInteger)
+}
+
 /// A page size, resolved to a whole number of 1 to 100, as text. As other runners read `ctx.content.list`: also a
 /// number in a string; zero and what is no number give 50. Unlike them it cuts 1.5 to 1, where they answer nothing.
 pub(super) const fn content_limit(name: &'static str) -> Param {
@@ -105,8 +154,13 @@ pub(super) const fn query_limit(name: &'static str) -> Param {
 
 /// A string, or nothing; anything else is nothing, because plugins that say `cursor: null` for the first page work on
 /// other runners.
+pub(super) const fn lenient_string(name: &'static str) -> Param {
+    param(name, Accepts::LenientString)
+}
+
+/// Where a page begins: what the page before it said.
 pub(super) const fn cursor(name: &'static str) -> Param {
-    param(name, Accepts::Cursor)
+    lenient_string(name)
 }
 
 impl Param {
@@ -156,9 +210,44 @@ impl Param {
             },
             Accepts::StringArray => list(name, field, BridgeError::NotStrings, Some),
             Accepts::Items => list(name, field, BridgeError::NotItems, item_id),
+            Accepts::ContentData => {
+                let data = field.ok_or(BridgeError::MissingRecord(name))?;
+                content_fields(name, data, BridgeError::MissingRecord(name)).map(|()| text(data))
+            }
+            Accepts::ContentBatch => batch(name, field, BridgeError::NotRecords, |entry| {
+                content_fields(name, entry, BridgeError::NotRecords(name))
+            }),
+            Accepts::ContentUpdates => batch(name, field, BridgeError::NotUpdates, |update| {
+                let wrong = || BridgeError::NotUpdates(name);
+                let [id, data] = pick(update, ["id", "data"]).ok_or_else(wrong)?;
+                utf8(name, id.ok_or_else(wrong)?, wrong())?;
+                content_fields(name, data.ok_or_else(wrong)?, wrong())
+            }),
+            Accepts::ContentIds => batch(name, field, BridgeError::NotStrings, |id| {
+                utf8(name, id, BridgeError::NotStrings(name)).map(drop)
+            }),
+            Accepts::CreateOptions => match field {
+                None => Ok(None),
+                Some(options) => {
+                    let [locale] = pick(options, [LOCALE]).ok_or(BridgeError::NotARecord(name))?;
+                    locale
+                        .map(|locale| utf8(LOCALE, locale, BridgeError::NotAString(LOCALE)))
+                        .transpose()
+                }
+            },
+            Accepts::EmailMessage => field
+                .filter(|message| is_email_message(message))
+                .map(text)
+                .ok_or(BridgeError::NotAnEmailMessage),
+            Accepts::OptionalInteger => match field {
+                None => Ok(None),
+                Some(value) => integer(value)
+                    .map(|integer| Some(integer.to_string()))
+                    .ok_or(BridgeError::NotAnInteger(name)),
+            },
             Accepts::ContentLimit => Ok(Some(content_page(field).to_string())),
             Accepts::QueryLimit => Ok(Some(query_page(field).to_string())),
-            Accepts::Cursor => match field {
+            Accepts::LenientString => match field {
                 Some(value) if Kind::of(value) == Kind::String => required_string(name, field).map(Some),
                 _ => Ok(None),
             },
@@ -236,15 +325,81 @@ fn item_id(item: &RawValue) -> Option<&RawValue> {
     id.filter(|_| has_data)
 }
 
+/// The last field of each of these names, as the host's `JSON.parse` sees it; `None` when it is not an object.
+fn pick<'a, const N: usize>(object: &'a RawValue, names: [&str; N]) -> Option<[Option<&'a RawValue>; N]> {
+    let mut picked = [None; N];
+    let is_object = json::fields(object, |name, value| {
+        if let Some(place) = names.iter().position(|wanted| wanted.as_bytes() == name) {
+            picked[place] = Some(value);
+        }
+    });
+    is_object.then_some(picked)
+}
+
+/// Checks that it is an object whose texts can be columns.
+fn content_fields(name: &'static str, data: &RawValue, wrong: BridgeError) -> Result<(), BridgeError> {
+    let mut checked = Ok(());
+    let is_object = json::fields(data, |_, value| {
+        if checked.is_ok() && Kind::of(value) == Kind::String {
+            checked = utf8(name, value, BridgeError::NotAString(name)).map(drop);
+        }
+    });
+    if is_object { checked } else { Err(wrong) }
+}
+
+/// An array of at most [`LARGEST_BATCH`] elements that `check` accepts. Its size is looked at last, as in other runners.
+fn batch(
+    name: &'static str,
+    field: Option<&RawValue>,
+    wrong: fn(&'static str) -> BridgeError,
+    check: impl Fn(&RawValue) -> Result<(), BridgeError>,
+) -> Result<Option<String>, BridgeError> {
+    let value = field.ok_or(wrong(name))?;
+    let (mut size, mut checked) = (0, Ok(()));
+    let is_array = json::elements(value, |element| {
+        size += 1;
+        if checked.is_ok() {
+            checked = check(element);
+        }
+    });
+    if !is_array {
+        return Err(wrong(name));
+    }
+    checked?;
+    if size > LARGEST_BATCH {
+        return Err(BridgeError::BatchTooLarge(size));
+    }
+    Ok(text(value))
+}
+
+fn is_email_message(message: &RawValue) -> bool {
+    let is_string = |field: Option<&RawValue>| field.is_some_and(|field| Kind::of(field) == Kind::String);
+    pick(message, ["to", "subject", "text", "html"]).is_some_and(|[to, subject, body, html]| {
+        [to, subject, body].into_iter().all(is_string) && (html.is_none() || is_string(html))
+    })
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
+fn integer(value: &RawValue) -> Option<i32> {
+    let number = any_number(value)?;
+    (number.fract() == 0.0 && (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number))
+        .then_some(number as i32)
+}
+
 fn content_page(field: Option<&RawValue>) -> u8 {
-    let number = field.and_then(|value| match Kind::of(value) {
+    let number = field.and_then(any_number);
+    number.filter(|&number| number != 0.0).map_or(DEFAULT_PAGE, page)
+}
+
+/// A number, also one in a string.
+fn any_number(value: &RawValue) -> Option<f64> {
+    match Kind::of(value) {
         Kind::Number => number(value.get()),
         Kind::String => {
             json::string_bytes(value).and_then(|bytes| number(String::from_utf8(bytes).ok()?.trim()))
         }
         _ => None,
-    });
-    number.filter(|&number| number != 0.0).map_or(DEFAULT_PAGE, page)
+    }
 }
 
 fn query_page(field: Option<&RawValue>) -> u8 {

@@ -3,8 +3,10 @@
 //! Names and body fields are those that EmDash's other runners use on the wire, so that `createBridgeHandler` takes
 //! their calls, too. The operation of the same name in `host/bridge/` gets the arguments in the row's order.
 use super::params::{
-    Param, collection_name, content_limit, cursor, items, json, lossy_string, one_of, optional_json,
-    optional_record, optional_string, order_by, query_limit, string, string_array,
+    Param, collection_name, content_batch, content_data, content_ids, content_limit, content_updates,
+    create_options, cursor, email_message, items, json, lenient_string, lossy_string, one_of,
+    optional_integer, optional_json, optional_record, optional_string, order_by, query_limit, string,
+    string_array,
 };
 use crate::manifest::Capability;
 
@@ -31,6 +33,22 @@ pub enum Method {
     StorageDeleteMany,
     ContentGet,
     ContentList,
+    ContentCreate,
+    ContentUpdate,
+    ContentDelete,
+    ContentCreateMany,
+    ContentUpdateMany,
+    ContentDeleteMany,
+    TaxonomyList,
+    TaxonomyTerms,
+    TaxonomyEntryTerms,
+    MediaGet,
+    MediaList,
+    MediaDelete,
+    UsersGet,
+    UsersGetByEmail,
+    UsersList,
+    EmailSend,
     Log,
 }
 
@@ -63,6 +81,12 @@ const fn row(method: Method, name: &'static str, needs: Need, params: &'static [
 }
 
 const READS_CONTENT: Need = Need::Capability(Capability::ContentRead);
+const WRITES_CONTENT: Need = Need::Capability(Capability::ContentWrite);
+const READS_TAXONOMIES: Need = Need::Capability(Capability::TaxonomiesRead);
+const READS_MEDIA: Need = Need::Capability(Capability::MediaRead);
+const WRITES_MEDIA: Need = Need::Capability(Capability::MediaWrite);
+const READS_USERS: Need = Need::Capability(Capability::UsersRead);
+const SENDS_EMAIL: Need = Need::Capability(Capability::EmailSend);
 const DECLARED: Need = Need::DeclaredCollection;
 
 #[rustfmt::skip]
@@ -86,6 +110,40 @@ static TABLE: &[Row] = &[
     row(Method::ContentList, "content/list", READS_CONTENT, &[
         collection_name(COLLECTION), content_limit("limit"), cursor("cursor"),
     ]),
+    row(Method::ContentCreate, "content/create", WRITES_CONTENT, &[
+        collection_name(COLLECTION), content_data("data"), create_options("options"),
+    ]),
+    row(Method::ContentUpdate, "content/update", WRITES_CONTENT, &[
+        collection_name(COLLECTION), string("id"), content_data("data"),
+    ]),
+    row(Method::ContentDelete, "content/delete", WRITES_CONTENT, &[collection_name(COLLECTION), string("id")]),
+    row(Method::ContentCreateMany, "content/createMany", WRITES_CONTENT, &[
+        collection_name(COLLECTION), content_batch("items"),
+    ]),
+    row(Method::ContentUpdateMany, "content/updateMany", WRITES_CONTENT, &[
+        collection_name(COLLECTION), content_updates("items"),
+    ]),
+    row(Method::ContentDeleteMany, "content/deleteMany", WRITES_CONTENT, &[
+        collection_name(COLLECTION), content_ids("ids"),
+    ]),
+    row(Method::TaxonomyList, "taxonomy/list", READS_TAXONOMIES, &[optional_string("locale", None)]),
+    row(Method::TaxonomyTerms, "taxonomy/terms", READS_TAXONOMIES, &[
+        string("taxonomy"), optional_string("locale", None),
+    ]),
+    row(Method::TaxonomyEntryTerms, "taxonomy/entryTerms", READS_TAXONOMIES, &[
+        string(COLLECTION), string("entryId"), optional_string("taxonomy", None), optional_string("locale", None),
+    ]),
+    row(Method::MediaGet, "media/get", READS_MEDIA, &[string("id")]),
+    row(Method::MediaList, "media/list", READS_MEDIA, &[
+        lenient_string("mimeType"), content_limit("limit"), cursor("cursor"),
+    ]),
+    row(Method::MediaDelete, "media/delete", WRITES_MEDIA, &[string("id")]),
+    row(Method::UsersGet, "users/get", READS_USERS, &[string("id")]),
+    row(Method::UsersGetByEmail, "users/getByEmail", READS_USERS, &[string("email")]),
+    row(Method::UsersList, "users/list", READS_USERS, &[
+        optional_integer("role"), content_limit("limit"), cursor("cursor"),
+    ]),
+    row(Method::EmailSend, "email/send", SENDS_EMAIL, &[email_message("message")]),
     row(Method::Log, "log", Need::Nothing, &[one_of("level", LEVELS), lossy_string("msg"), optional_json("data")]),
 ];
 

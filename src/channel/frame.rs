@@ -6,6 +6,7 @@ use std::fmt::Write;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::error::{Refusal, RouteError};
 use crate::json::Lossy;
 
 /// What the guest said. All of it may be a hostile plugin's words.
@@ -32,7 +33,23 @@ pub(crate) enum Incoming<'a> {
 /// What a handler threw.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Thrown {
+    /// As it came: it has not been made safe to print.
     pub(crate) message: Lossy,
+    #[serde(default, deserialize_with = "text_if_any")]
+    code: Option<Lossy>,
+    #[serde(default, deserialize_with = "text_if_any")]
+    name: Option<Lossy>,
+}
+
+impl Thrown {
+    /// The host's refusal that a handler let through. As EmDash tells it: by `code`, else by `name`.
+    pub(crate) fn route_error(&self) -> Option<RouteError> {
+        let known = |text: &Option<Lossy>| RouteError::parse(&text.as_ref()?.0);
+        match (known(&self.code), known(&self.name)) {
+            (Some(code), Some(name)) if code != name => None,
+            (code, name) => code.or(name),
+        }
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +76,12 @@ struct Fields<'a> {
 /// Serde takes `null` for absent in an Option, also of raw values. Here it is a value.
 fn given<'de, D: Deserializer<'de>>(value: D) -> Result<Option<&'de RawValue>, D::Error> {
     Deserialize::deserialize(value).map(Some)
+}
+
+/// An error's code can be of any kind; only texts mean something here.
+fn text_if_any<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Lossy>, D::Error> {
+    let value = <&RawValue>::deserialize(value)?;
+    Ok(serde_json::from_str(value.get()).ok())
 }
 
 #[derive(Deserialize)]
@@ -138,10 +161,18 @@ pub(crate) fn result(call: u64, value: Option<&str>) -> String {
     }
 }
 
-/// `{"result":7,"error":"…"}`.
-pub(crate) fn refusal(call: u64, message: &str) -> String {
+/// `{"result":7,"error":"…"}`, or `{"result":7,"error":{"code":"…","message":"…","status":503}}`.
+pub(crate) fn refusal(call: u64, refusal: &Refusal) -> String {
     let mut frame = format!(r#"{{"result":{call},"error":"#);
-    push_json_string(&mut frame, message);
+    match refusal.route_error {
+        None => push_json_string(&mut frame, &refusal.message),
+        Some(error) => {
+            // Writing to a String can't fail.
+            let _ = write!(frame, r#"{{"code":"{}","message":"#, error.code());
+            push_json_string(&mut frame, &refusal.message);
+            let _ = write!(frame, r#","status":{}}}"#, RouteError::STATUS);
+        }
+    }
     frame.push('}');
     frame
 }
@@ -230,7 +261,62 @@ mod tests {
         );
         assert_eq!(result(7, None), r#"{"result":7}"#);
         assert_eq!(result(7, Some("null")), r#"{"result":7,"value":null}"#);
-        assert_eq!(refusal(7, "a \"b\"\n"), r#"{"result":7,"error":"a \"b\"\n"}"#);
+        assert_eq!(
+            refusal(7, &"a \"b\"\n".into()),
+            r#"{"result":7,"error":"a \"b\"\n"}"#
+        );
+    }
+
+    #[test]
+    fn a_refusal_with_a_code_is_an_object() {
+        let refused = Refusal {
+            message: "not \"now\"".into(),
+            route_error: RouteError::parse("MEDIA_USAGE_ACTIVATION_IN_PROGRESS"),
+        };
+        assert_eq!(
+            refusal(7, &refused),
+            r#"{"result":7,"error":{"code":"MEDIA_USAGE_ACTIVATION_IN_PROGRESS","message":"not \"now\"","status":503}}"#
+        );
+    }
+
+    #[test]
+    fn only_the_two_codes_of_emdash_come_out_of_a_handler() {
+        let route_error = |error: &str| {
+            let text = format!(r#"{{"answer":1,"error":{{"message":"m",{error}}}}}"#);
+            match Incoming::parse(&text) {
+                Ok(Incoming::Answer {
+                    outcome: Err(thrown), ..
+                }) => thrown.route_error().map(RouteError::code),
+                other => panic!("{other:?}"),
+            }
+        };
+        let (busy, failed) = (
+            "MEDIA_USAGE_ACTIVATION_IN_PROGRESS",
+            "MEDIA_USAGE_ACTIVATION_CHECK_FAILED",
+        );
+        assert_eq!(
+            route_error(&format!(r#""name":"Error","code":"{busy}""#)),
+            Some(busy)
+        );
+        assert_eq!(route_error(&format!(r#""name":"{failed}""#)), Some(failed));
+        assert_eq!(
+            route_error(&format!(r#""name":"{failed}","code":"{busy}""#)),
+            None
+        );
+        assert_eq!(route_error(r#""code":"ROUTE_ERROR""#), None);
+        assert_eq!(route_error(r#""code":null"#), None);
+        assert_eq!(route_error(r#""code":7,"name":"\ud800""#), None);
+    }
+
+    #[test]
+    fn a_thrown_text_that_rust_cannot_hold_is_still_an_answer() {
+        let Ok(Incoming::Answer {
+            outcome: Err(thrown), ..
+        }) = Incoming::parse(r#"{"answer":1,"error":{"message":"a\ud800"}}"#)
+        else {
+            panic!("not an answer")
+        };
+        assert!(thrown.message.0.starts_with('a'));
     }
 
     proptest::proptest! {

@@ -23,7 +23,7 @@ pub use self::plugin::Kind;
 use self::plugin::{Call, Command, OnReady, Plugin, Subject};
 use self::start::Blueprint;
 use crate::backing::BackingServer;
-use crate::error::{Error, ErrorCode};
+use crate::error::{Error, ErrorCode, Refusal};
 use crate::limits::Limits;
 use crate::manifest::{Capability, Manifest};
 use crate::token::{Claims, Key};
@@ -213,8 +213,8 @@ impl Supervisor {
         );
     }
 
-    /// The host's answer to an [`Event::Call`]: JSON text, nothing, or an error's text.
-    pub fn answer(&self, plugin: u32, call: u64, result: Result<Option<String>, String>) {
+    /// The host's answer to an [`Event::Call`]: JSON text, nothing, or why there is none.
+    pub fn answer(&self, plugin: u32, call: u64, result: Result<Option<String>, Refusal>) {
         let plugins = self.lock();
         let commands = plugins.loaded.get(&plugin).map(|loaded| &loaded.commands);
         if let Some(commands) = commands.or_else(|| plugins.draining.get(&plugin)) {

@@ -17,7 +17,7 @@ use super::state::{Effect, Input, State};
 use crate::bridge::{self, Grants, Method};
 use crate::channel::frame::{self, Incoming};
 use crate::channel::{Received, Text};
-use crate::error::{Error, ErrorCode};
+use crate::error::{Error, ErrorCode, Refusal};
 use crate::manifest::Manifest;
 use crate::workerd::{Process, sanitise_line};
 
@@ -38,10 +38,10 @@ const LAST_FRAMES: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(super) enum Command {
     Call(Call),
-    /// The host's answer to a call of the plugin: JSON text or nothing, or an error's text.
+    /// The host's answer to a call of the plugin: JSON text or nothing, or why there is none.
     Answer {
         call: u64,
-        result: Result<Option<String>, String>,
+        result: Result<Option<String>, Refusal>,
     },
     Terminate,
 }
@@ -236,7 +236,8 @@ impl Plugin {
                     Ok(value) => self.done(waiting.request, value.map(|value| value.get().to_owned())),
                     Err(thrown) => {
                         let message = sanitise_line(thrown.message.0.as_bytes());
-                        self.fail(waiting.request, Error::new(ErrorCode::Threw, message));
+                        let code = thrown.route_error().map_or(ErrorCode::Threw, ErrorCode::Route);
+                        self.fail(waiting.request, Error::new(code, message));
                     }
                 }
             }
@@ -251,7 +252,7 @@ impl Plugin {
             return self.send_to_guest(call, Err("the hook or route that made this call is over".into()));
         };
         match bridge::parse(method, body, &self.grants) {
-            Err(error) => self.send_to_guest(call, Err(error.to_string())),
+            Err(error) => self.send_to_guest(call, Err(error.to_string().into())),
             Ok(operation) if operation.method == Method::Log => {
                 self.log(operation.args);
                 self.send_to_guest(call, Ok(Some("null".into())));
@@ -271,7 +272,7 @@ impl Plugin {
         }
     }
 
-    fn on_answer(&mut self, call: u64, result: Result<Option<String>, String>) {
+    fn on_answer(&mut self, call: u64, result: Result<Option<String>, Refusal>) {
         let Some(call) = self.calls.remove(&call) else {
             return;
         };
@@ -285,14 +286,14 @@ impl Plugin {
         self.send_to_guest(call, result);
     }
 
-    fn send_to_guest(&mut self, call: u64, result: Result<Option<String>, String>) {
+    fn send_to_guest(&mut self, call: u64, result: Result<Option<String>, Refusal>) {
         // Call 0 wants no answer.
         let (Some(session), 1..) = (self.state.session_mut(), call) else {
             return;
         };
         session.channel.send(match result {
             Ok(value) => frame::result(call, value.as_deref()),
-            Err(message) => frame::refusal(call, &message),
+            Err(refusal) => frame::refusal(call, &refusal),
         });
     }
 

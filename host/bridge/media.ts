@@ -1,0 +1,174 @@
+/** `ctx.media`. The bytes of a file do not come with a call's arguments: {@link storeUpload} and {@link readBytes}. */
+import { monotonicFactory } from "ulidx";
+import { PublicError } from "./database-errors.js";
+import { type Database, type Host, type MediaStorage, operation } from "./operation.js";
+import { startsWith } from "./prefix.js";
+
+/** Of any status: a plugin that uploaded a file may ask for it at once. */
+export const get = operation<[id: string]>(async ({ db }, _plugin, [id]) => {
+  const row = await mediaRows(db).where("id", "=", id).executeTakeFirst();
+  return row === undefined ? "null" : JSON.stringify(itemOf(row));
+});
+
+/** Newest first, and only what is ready to be shown. */
+export const list = operation<[mimeType: string | null, limit: string, cursor: string | null]>(
+  async ({ db }, _plugin, [mimeType, limitText, cursor]) => {
+    const limit = Number(limitText);
+    let query = mediaRows(db)
+      .where("status", "=", "ready")
+      .orderBy("id", "desc")
+      .limit(limit + 1);
+    if (mimeType !== null) query = query.where((row) => startsWith(db, row, "mime_type", mimeType));
+    if (cursor !== null) query = query.where("id", "<", cursor);
+
+    const rows = await query.execute();
+    const items = rows.slice(0, limit).map(itemOf);
+    const hasMore = rows.length > limit;
+    return JSON.stringify({ items, cursor: hasMore ? items.at(-1)?.id : undefined, hasMore });
+  },
+);
+
+/** The row first: a file without a row is litter, a row without its file is a broken picture. */
+export const remove = operation<[id: string]>(async (host, _plugin, [id]) => {
+  const row = await host.db
+    .deleteFrom("media")
+    .where("id", "=", id)
+    .returning("storage_key as key")
+    .executeTakeFirst();
+  if (row === undefined) return "false";
+  if (host.mediaStorage) {
+    await removeFile(host, host.mediaStorage, row.key, "was deleted from the library");
+  }
+  return "true";
+});
+
+export interface Upload {
+  filename: string;
+  contentType: string;
+  bytes: Uint8Array;
+}
+
+/** `media/upload`: the answer as JSON text. */
+export async function storeUpload(host: Host, { filename, contentType, bytes }: Upload): Promise<string> {
+  const storage = host.mediaStorage;
+  if (storage === null) {
+    throw new PublicError("Media storage is not configured. Cannot upload files without a storage adapter.");
+  }
+  if (!UPLOADABLE.test(contentType)) {
+    throw new PublicError(
+      `Unsupported content type: ${contentType}. Allowed: image/*, video/*, audio/*, application/pdf`,
+    );
+  }
+  const id = ulid();
+  const key = id + extensionOf(filename);
+  await storage.upload({ key, body: bytes, contentType });
+  try {
+    await insertMediaRow(host.db, { id, filename, contentType, key, size: bytes.byteLength });
+  } catch (error) {
+    await removeFile(host, storage, key, "got no row in the database");
+    throw error;
+  }
+  return JSON.stringify({ mediaId: id, storageKey: key, url: urlOf(key) });
+}
+
+export async function insertMediaRow(
+  db: Database,
+  file: { id: string; filename: string; contentType: string; key: string; size: number },
+): Promise<void> {
+  await db
+    .insertInto("media")
+    .values({
+      id: file.id,
+      filename: file.filename,
+      mime_type: file.contentType,
+      size: file.size,
+      storage_key: file.key,
+      status: "ready",
+      created_at: new Date().toISOString(),
+    })
+    .execute();
+}
+
+/** `media/readBytes`. No more than `maxBytes` are ever held. */
+export async function readBytes(host: Host, id: string, maxBytes: number): Promise<Uint8Array> {
+  const storage = host.mediaStorage;
+  if (!storage?.download) {
+    throw new PublicError(
+      "media.readBytes needs an EmDash newer than 0.34: the installed one does not give plugins a file's bytes",
+    );
+  }
+  const row = await host.db
+    .selectFrom("media")
+    .where("id", "=", id)
+    .select(["storage_key", "size"])
+    .executeTakeFirst();
+  if (row === undefined) throw new PublicError(`Media not found: ${id}`);
+  if (row.size !== null && row.size > maxBytes) throw tooLarge(id, maxBytes);
+  const { body } = await storage.download(row.storage_key);
+  return await collect(body, maxBytes, () => tooLarge(id, maxBytes));
+}
+
+async function collect(
+  body: ReadableStream<Uint8Array>,
+  maxBytes: number,
+  tooLarge: () => Error,
+): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  // Leaving the loop cancels the stream.
+  for await (const chunk of body) {
+    size += chunk.byteLength;
+    if (size > maxBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+function tooLarge(id: string, maxBytes: number): PublicError {
+  return new PublicError(`Media ${id} is larger than ${maxBytes} bytes`);
+}
+
+async function removeFile(host: Host, storage: MediaStorage, key: string, what: string): Promise<void> {
+  try {
+    await storage.delete(key);
+  } catch (error) {
+    host.warn(`the file ${key} ${what} and could not be removed from the media storage: ${error}`);
+  }
+}
+
+function mediaRows(db: Database) {
+  return db.selectFrom("media").select(["id", "filename", "mime_type", "size", "storage_key", "created_at"]);
+}
+
+function itemOf(row: {
+  id: string;
+  filename: string;
+  mime_type: string;
+  size: number | null;
+  storage_key: string;
+  created_at: string;
+}) {
+  return {
+    id: row.id,
+    filename: row.filename,
+    mimeType: row.mime_type,
+    size: row.size,
+    url: urlOf(row.storage_key),
+    createdAt: row.created_at,
+  };
+}
+
+function urlOf(key: string): string {
+  return `/_emdash/api/media/file/${key}`;
+}
+
+/** It becomes a header when the file is served, so nothing but a media type may pass. */
+const UPLOADABLE = /^(?:(?:image|video|audio)\/[\w.+-]+|application\/pdf)(?:\s*;[\x20-\x7e]*)?$/;
+
+/** Of the name's last part, and only when it is one that no file system or URL can misread. */
+function extensionOf(filename: string): string {
+  const base = filename.split(/[/\\]/).at(-1) ?? "";
+  return /\.[a-z0-9]{1,10}$/i.exec(base)?.[0] ?? "";
+}
+
+const ulid = monotonicFactory();
