@@ -22,10 +22,16 @@ export declare class NativeRunner {
   terminate(plugin: number, request: number): void
   /** Done when no plugin has a process any more. */
   terminateAll(request: number): void
-  drain(): Array<NativeEvent>
+  /** The next events. Where `more` wait, it must be called again, in another turn of the event loop. */
+  drain(): Drained
   validateToken(token: string): NativeClaims | null
   /** How many processes have been started and served. */
   get epoch(): number
+}
+
+export interface Drained {
+  events: Array<NativeEvent>
+  more: boolean
 }
 
 /** What `load` gives back: an expected failure is data. `failure` is `null` exactly when the other fields are not. */

@@ -7,6 +7,7 @@
 import { openChannel } from "channel.js";
 import {
   Error,
+  keys,
   mapSet,
   Map,
   Response,
@@ -19,8 +20,6 @@ import {
   URL,
   urlPathname,
 } from "intrinsics.js";
-
-const plugin = await loadPlugin();
 
 /** Frames that the host has left here, by number, until the channel says to take one. */
 const frames = new Map();
@@ -43,17 +42,41 @@ export const Wall = {
   },
 };
 
-/** The plugin's hooks and routes, or in `broken` what it threw at its start. */
+/** The plugin's hooks and routes with their own names, or in `broken` why there are none. */
 async function loadPlugin() {
   try {
     const { default: definition } = await import("plugin.js");
     if (definition === null || typeof definition !== "object") {
       return { broken: "it has no default export with hooks and routes" };
     }
-    return { hooks: section(definition, "hooks"), routes: section(definition, "routes") };
+    // No destructuring of lists here: it would go through the plugin's own Array.prototype.
+    const hooks = section(definition, "hooks");
+    const routes = section(definition, "routes");
+    const names = { hooks: keys(hooks), routes: keys(routes) };
+    if (tooMany(names.hooks) || tooMany(names.routes)) {
+      return {
+        broken: `it has more than ${MAX_NAMES} hooks or routes, or names of more than ${MAX_NAME_LENGTH}`,
+      };
+    }
+    return { hooks, routes, names };
   } catch (error) {
-    return { broken: `it threw at its start: ${describe(error)}` };
+    return { broken: `it threw at its start: ${slice(describe(error), 0, MAX_REASON_LENGTH)}` };
   }
+}
+
+/** As the host has it; EmDash knows 24 hooks. */
+const MAX_NAMES = 1000;
+
+/** Of one hook's or route's name. */
+const MAX_NAME_LENGTH = 256;
+
+/** The host cuts a reason there. */
+const MAX_REASON_LENGTH = 8192;
+
+function tooMany(names) {
+  if (names.length > MAX_NAMES) return true;
+  for (let at = 0; at < names.length; at += 1) if (names[at].length > MAX_NAME_LENGTH) return true;
+  return false;
 }
 
 /** A bundler may have wrapped the default export in another. */
@@ -71,3 +94,6 @@ function describe(error) {
     return "a value that can't be shown";
   }
 }
+
+// Last, when all of the above stands.
+const plugin = await loadPlugin();

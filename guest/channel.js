@@ -5,12 +5,12 @@ import { createContext } from "context.js";
 import {
   acceptSocket,
   addEventListener,
+  defineProperty,
   byteLength,
   encodeText,
   Error,
   fetchFrom,
   hasOwn,
-  keys,
   Map,
   mapDelete,
   mapGet,
@@ -49,6 +49,8 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, frame
   const invocations = new AsyncLocalStorage();
   const pending = new Map();
   let lastCall = 0;
+  /** The large frames that are on their way. */
+  let large;
 
   const context = () => createContext(binding, callHost, tellHost);
 
@@ -56,7 +58,9 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, frame
   // `data` is the event's own property in workerd: no prototype of the plugin's stands in between.
   addEventListener(socket, "message", (event) => receive(parseJson(event.data)));
   sendText(greeting(plugin));
-  return new Response(null, { __proto__: null, status: 101, webSocket: pair[0] });
+  const response = new Response(null, { __proto__: null, status: 101, webSocket: pair[0] });
+  // Whoever awaits it asks for a `then`, which a plugin may have given to all objects; it would get at the socket.
+  return defineProperty(response, "then", { __proto__: null, value: undefined });
 
   function receive(frame) {
     if (hasOwn(frame, "invoke")) run(invocations, frame.invoke, invoke, frame);
@@ -80,6 +84,8 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, frame
     } catch (error) {
       text = failed(error);
     }
+    // What the handler has sent on its way must arrive first: an answered plugin may be unloaded at any moment.
+    await large;
     sendText(text, (reason) => sendText(failed(reason)));
   }
 
@@ -130,10 +136,12 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, frame
   /** `refused` is told why when the host does not take a frame that is too large for the socket. */
   function sendText(text, refused = () => {}) {
     if (text.length <= MAX_FRAME_LENGTH) sendToSocket(socket, text);
-    else sendLarge(encodeText(encoder, text), refused);
+    else large = sendLarge(large, encodeText(encoder, text), refused);
   }
 
-  async function sendLarge(bytes, refused) {
+  /** One after another: the host takes one at a time. */
+  async function sendLarge(before, bytes, refused) {
+    await before;
     if (byteLength(bytes) > MAX_LARGE_FRAME_BYTES) return refused("an answer or call is limited to 64 MiB");
     try {
       const response = await fetchFrom(backing, "http://backing/frames", {
@@ -158,11 +166,10 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, frame
 
 function greeting(plugin) {
   if (hasOwn(plugin, "broken")) return `{"broken":${stringifyJson(plugin.broken)}}`;
-  return `{"ready":{"hooks":${namesText(plugin.hooks)},"routes":${namesText(plugin.routes)}}}`;
+  return `{"ready":{"hooks":${namesText(plugin.names.hooks)},"routes":${namesText(plugin.names.routes)}}}`;
 }
 
-function namesText(entries) {
-  const names = keys(entries);
+function namesText(names) {
   let text = "";
   for (let at = 0; at < names.length; at += 1) text += `${at === 0 ? "" : ","}${stringifyJson(names[at])}`;
   return `[${text}]`;

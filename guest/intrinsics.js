@@ -8,7 +8,7 @@ const uncurryThis = bind.bind(call);
 const getter = (prototype, name) => uncurryThis(Object.getOwnPropertyDescriptor(prototype, name).get);
 
 export const { parse: parseJson, stringify: stringifyJson } = JSON;
-export const { hasOwn, keys } = Object;
+export const { defineProperty, hasOwn, keys } = Object;
 export const {
   Error,
   Map,

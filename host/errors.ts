@@ -45,11 +45,25 @@ export function loadError(failure: Failure): Error {
   return new TypeError(`Plugin can't be loaded: ${failure.message}`);
 }
 
-/** An error that the addon's constructor threw: `<code> <fragment>`. */
-export function optionError(thrown: unknown): unknown {
-  if (!(thrown instanceof Error)) return thrown;
-  const option = thrown.message.match(/^invalid_option (.*)$/s)?.[1];
-  return option === undefined ? thrown : new RangeError(`emdash-sandbox-native: ${option}`);
+/**
+ * Why the addon could not be set up, from what its constructor threw: `<code> <fragment>`.
+ *
+ * @throws RangeError when the reason is an option
+ */
+export function systemRefusal(thrown: unknown): string {
+  const [, code, fragment] = /^(\w+) (.*)$/s.exec(thrown instanceof Error ? thrown.message : "") ?? [];
+  if (code === "invalid_option") throw new RangeError(`emdash-sandbox-native: ${fragment}`);
+  if (code !== "unavailable") throw thrown;
+  return `${fragment}. Check that the temporary folder (TMPDIR) can be written to and that the process may open files`;
+}
+
+/** Words for anything that was thrown, also for what throws when it is asked for some. */
+export function explain(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
+  } catch {
+    return "a value that can't be shown";
+  }
 }
 
 /** A failure of something that is not an invocation. */

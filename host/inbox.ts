@@ -1,6 +1,7 @@
 /** The way back from the addon: requests that wait for an answer, and everything else that it has to tell. */
 import type { NativeEvent, NativeRunner } from "../index.js";
-import { RequestError } from "./errors.js";
+import { explain, RequestError } from "./errors.js";
+import { warn } from "./log.js";
 
 type Pending = { resolve: (value: string | undefined) => void; reject: (error: RequestError) => void };
 
@@ -34,12 +35,27 @@ export class Inbox {
     return new Promise((resolve, reject) => {
       this.#pending.set(request, { resolve, reject });
       if (this.#pending.size === 1) keepAlive(this);
-      send(this.native, request);
+      try {
+        send(this.native, request);
+      } catch (error) {
+        this.#take(request);
+        reject(error);
+      }
     });
   }
 
   drain(): void {
-    for (const event of this.native.drain()) this.#receive(event);
+    const { events, more } = this.native.drain();
+    for (const event of events) {
+      try {
+        this.#receive(event);
+      } catch (error) {
+        // One event's trouble, such as a console that throws, must not keep the others from those who wait for them.
+        complain(error);
+      }
+    }
+    // In another turn, so that a plugin that says much does not hold up the host.
+    if (more) setImmediate(() => this.drain());
   }
 
   #receive(event: NativeEvent): void {
@@ -67,6 +83,14 @@ export class Inbox {
     this.#pending.delete(request);
     if (this.#pending.size === 0) letGo(this);
     return pending;
+  }
+}
+
+function complain(error: unknown): void {
+  try {
+    warn(`An event of the addon could not be handled: ${explain(error)}`);
+  } catch {
+    // The console is what fails.
   }
 }
 

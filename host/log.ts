@@ -5,9 +5,11 @@ const PREFIX = "[emdash:workerd]";
 
 /** A plugin's `ctx.log` has the plugin's name alone before it, as EmDash documents; all else has ours as well. */
 export function printLog({ source, pluginId, level, message, data }: EventOf<"log">): void {
-  const plugin = pluginId === null ? [] : [`[plugin:${pluginId}]`];
-  const prefix = source === "plugin" ? plugin : [PREFIX, ...plugin];
-  print(level)(...prefix, message, ...(data === null ? [] : [data]));
+  // The console takes its first word for a format when more follow.
+  const plugin = pluginId === null ? [] : [`[plugin:${pluginId}]`.replaceAll("%", "%%")];
+  const rest = data === null ? [message] : [message, data];
+  if (source === "plugin") print(level)(...plugin, ...rest);
+  else print(level)([PREFIX, ...plugin].join(" "), ...rest);
 }
 
 export function warn(message: string): void {

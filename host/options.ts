@@ -22,8 +22,8 @@ export function nativeOptions(
     ...paths,
     environment: inherited(env),
     site: JSON.stringify(site(options.siteInfo)),
-    wallTimeMs: wallTimeMs(options),
-    memoryMb: options.limits?.memoryMb ?? null,
+    wallTimeMs: numberOrNull(options.limits?.wallTimeMs),
+    memoryMb: numberOrNull(options.limits?.memoryMb),
   };
 }
 
@@ -50,6 +50,12 @@ const I18N_CONFIG = Symbol.for("emdash:i18n-config");
 
 export function wallTimeMs(options: SandboxOptions): number {
   return options.limits?.wallTimeMs ?? WALL_TIME_MS;
+}
+
+/** Anything else that a limit may be is not a number, which Rust refuses by the limit's name. */
+function numberOrNull(limit: unknown): number | null {
+  if (limit === undefined || limit === null) return null;
+  return typeof limit === "number" ? limit : Number.NaN;
 }
 
 function inherited(env: NodeJS.ProcessEnv): [string, string][] {

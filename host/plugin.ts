@@ -52,6 +52,11 @@ export class SandboxedPlugin implements SandboxedPluginInstance {
     return this.#termination;
   }
 
+  /** Whether this is a load of the same version: ids and versions may hold colons, so `id` alone can't tell. */
+  isSameAs(other: SandboxedPlugin): boolean {
+    return this.scope.id === other.scope.id && this.scope.version === other.scope.version;
+  }
+
   get isTerminated(): boolean {
     return this.#termination !== undefined;
   }

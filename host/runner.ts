@@ -9,7 +9,7 @@ import {
   type RouteErrorCode,
   routeErrorOf,
 } from "./bridge/index.js";
-import { loadError, optionError, SandboxUnavailableError } from "./errors.js";
+import { explain, loadError, SandboxUnavailableError, systemRefusal } from "./errors.js";
 import { type EventOf, Inbox } from "./inbox.js";
 import { printLog, warn } from "./log.js";
 import { loadNative } from "./native.js";
@@ -28,7 +28,7 @@ export class WorkerdSandboxRunner implements SandboxRunner {
   readonly #host: { -readonly [Part in keyof Host]: Host[Part] };
   readonly #wallTimeMs: number;
   readonly #inbox: Inbox | undefined;
-  readonly #unavailable: string | null;
+  readonly #unavailable: string | null = null;
   /** By the addon's number: those that are loaded, and those whose process has not ended yet. */
   readonly #plugins = new Map<number, SandboxedPlugin>();
 
@@ -42,7 +42,6 @@ export class WorkerdSandboxRunner implements SandboxRunner {
       warn(`Plugins can't run: ${this.#unavailable}`);
       return;
     }
-    this.#unavailable = null;
     const { addon, launcher } = native.native;
     const settings = nativeOptions(options, { launcher, workerd: workerd.binary.path }, process.env);
     try {
@@ -52,7 +51,9 @@ export class WorkerdSandboxRunner implements SandboxRunner {
         onLog: printLog,
       });
     } catch (error) {
-      throw optionError(error);
+      // An option that makes no sense is the owner's to mend; a system that refuses is a reason not to be available.
+      this.#unavailable = systemRefusal(error);
+      warn(`Plugins can't run: ${this.#unavailable}`);
     }
   }
 
@@ -90,7 +91,7 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     const onGone = () => this.#plugins.delete(loaded.plugin);
     const plugin = new SandboxedPlugin(this.#inbox, loaded, this.#wallTimeMs, onGone);
     // The addon is ending what was loaded under this id; its handle must know.
-    void this.#byId(plugin.id)?.terminate();
+    for (const other of this.#plugins.values()) if (other.isSameAs(plugin)) void other.terminate();
     this.#plugins.set(loaded.plugin, plugin);
     return plugin;
   }
@@ -136,8 +137,10 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     this.#perform(plugin, method, args).then(
       (answer) => native?.answer(plugin, call, answer ?? null),
       (error) => {
-        const { message, code } = this.#explain(error, plugin, method);
-        native?.refuse(plugin, call, message, code ?? null);
+        const refusal = refusalOf(error, method);
+        // The answer first: whatever happens to the log, the plugin must not wait.
+        native?.refuse(plugin, call, refusal.message, refusal.code ?? null);
+        if (!refusal.isWhole) this.#report(error, plugin, method);
       },
     );
   }
@@ -154,20 +157,29 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     return await operation(this.#host, scope, args);
   }
 
-  /** The plugin learns what it may; the operator learns the rest. */
-  #explain(error: unknown, plugin: number, method: string): { message: string; code?: RouteErrorCode } {
-    const routeError = routeErrorOf(error);
-    if (routeError) return routeError;
-    const text = publicMessage(error, method);
-    if (!(error instanceof Error) || error.message !== text) {
-      warn(`${method} failed for plugin ${JSON.stringify(this.#plugins.get(plugin)?.id)}: ${error}`);
+  /** What the plugin may not learn, its operator must. */
+  #report(error: unknown, plugin: number, method: string): void {
+    try {
+      warn(`${method} failed for plugin ${JSON.stringify(this.#plugins.get(plugin)?.id)}: ${explain(error)}`);
+    } catch {
+      // A console that throws is no reason to end the host.
     }
-    return { message: text };
   }
 
   #byId(id: string): SandboxedPlugin | undefined {
     return [...this.#plugins.values()].find((plugin) => plugin.id === id && !plugin.isTerminated);
   }
+}
+
+/** What a plugin is told of an error; `isWhole` when that is all there is to say. */
+function refusalOf(
+  error: unknown,
+  method: string,
+): { message: string; code?: RouteErrorCode; isWhole: boolean } {
+  const routeError = routeErrorOf(error);
+  if (routeError) return { ...routeError, isWhole: true };
+  const message = publicMessage(error, method);
+  return { message, isWhole: error instanceof Error && error.message === message };
 }
 
 function manifestText(manifest: Manifest): string {

@@ -15,7 +15,7 @@ use rustix::process::{Signal, chdir, getppid, set_parent_process_death_signal, s
 
 use crate::sys::mark_all_close_on_exec;
 
-/// More than the addon sends (configuration, socket, control); a bound only so that the buffer has one.
+/// More than the addon sends (configuration, socket, control, backing); a bound only so that the buffer has one.
 const MAX_DESCRIPTORS: usize = 8;
 
 /// Returns only when something failed: on success this process is the program.

@@ -139,8 +139,8 @@ async fn answer(
     if (request.method(), request.uri().path()) != (&Method::POST, "/frames") {
         return Err(Refusal::NoSuchThing);
     }
-    // One body at a time, so that a plugin can't make the host hold many.
-    let _turn = delivery.turn().await;
+    // One body at a time, so that a plugin can't make the host hold many. The guest sends them one by one.
+    let _turn = delivery.turn().ok_or(Refusal::TooMany)?;
     let body = Limited::new(request.into_body(), MAX_LARGE_FRAME_BYTES).collect();
     let body = tokio::time::timeout(BODY_TIMEOUT, body)
         .await
@@ -164,6 +164,7 @@ enum Refusal {
     NoSuchThing,
     Stalled,
     TooLarge,
+    TooMany,
     Broken,
 }
 
@@ -177,6 +178,7 @@ impl Refusal {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "an answer or call is limited to 64 MiB",
             ),
+            Self::TooMany => status(StatusCode::TOO_MANY_REQUESTS, "one large frame is sent at a time"),
             Self::Broken => status(StatusCode::BAD_REQUEST, "the body can't be read"),
         }
     }

@@ -66,6 +66,13 @@ pub struct NativeClaims {
     pub storage_collections: Vec<String>,
 }
 
+#[derive(Debug)]
+#[napi(object, object_from_js = false)]
+pub struct Drained {
+    pub events: Vec<NativeEvent>,
+    pub more: bool,
+}
+
 /// The plugins of one runner. Its methods enqueue and return; what comes of them is told by `drain()`.
 #[derive(Debug)]
 #[napi]
@@ -169,13 +176,14 @@ impl NativeRunner {
         self.supervisor.terminate_all(counter(request));
     }
 
+    /// The next events. Where `more` wait, it must be called again, in another turn of the event loop.
     #[napi(catch_unwind)]
-    pub fn drain(&self) -> Vec<NativeEvent> {
-        self.supervisor
-            .drain()
-            .into_iter()
-            .map(NativeEvent::from)
-            .collect()
+    pub fn drain(&self) -> Drained {
+        let (events, more) = self.supervisor.drain();
+        Drained {
+            events: events.into_iter().map(NativeEvent::from).collect(),
+            more,
+        }
     }
 
     #[napi(catch_unwind)]
@@ -225,7 +233,7 @@ impl From<Error> for NativeFailure {
     }
 }
 
-/// The constructor's failures can only be thrown; `host/runner.ts` reads the code before the first space.
+/// The constructor's failures can only be thrown; `host/errors.ts` reads the code before the first space.
 fn thrown(error: Error) -> napi::Error {
     napi::Error::from_reason(format!("{} {}", error.code.name(), error.message))
 }

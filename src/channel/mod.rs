@@ -1,5 +1,6 @@
 //! The channel to one plugin's process: a WebSocket over its private socket, with a lane beside it for large frames.
 
+mod budget;
 pub(crate) mod frame;
 mod lane;
 
@@ -9,10 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::UnixStream;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc};
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes, protocol::WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+use self::budget::Budget;
 use self::lane::MAX_FRAME_BYTES;
 pub(crate) use self::lane::MAX_LARGE_FRAME_BYTES;
 use crate::workerd::PrivateSocket;
@@ -29,6 +31,9 @@ pub(crate) struct Channel {
     outbox: mpsc::UnboundedSender<Utf8Bytes>,
     inbox: mpsc::Receiver<Received>,
     delivery: Delivery,
+    budget: Arc<Budget>,
+    /// Large frames go one at a time.
+    lane: Arc<Mutex<()>>,
     socket: Arc<PrivateSocket>,
     last_stored: AtomicU64,
 }
@@ -79,9 +84,9 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
-    /// To be held while a frame is read and delivered.
-    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        self.turns.acquire().await.ok()
+    /// To be held while a frame is read and delivered; `None` while another one is.
+    pub(crate) fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turns.try_acquire().ok()
     }
 
     pub(crate) async fn deliver(&self, frame: String) {
@@ -103,6 +108,11 @@ pub(crate) fn delivery_for_tests() -> (Delivery, mpsc::Receiver<Received>) {
 }
 
 impl Channel {
+    /// What waits for the guest to read it.
+    pub(crate) fn budget(&self) -> Arc<Budget> {
+        Arc::clone(&self.budget)
+    }
+
     /// For frames that come another way than the WebSocket.
     pub(crate) fn delivery(&self) -> Delivery {
         self.delivery.clone()
@@ -119,7 +129,8 @@ impl Channel {
         let (sink, stream) = connection.split();
         let (outbox, outgoing) = mpsc::unbounded_channel();
         let (received, inbox) = mpsc::channel(INBOX_FRAMES);
-        tokio::spawn(write(sink, outgoing));
+        let budget = Arc::new(Budget::default());
+        tokio::spawn(write(sink, outgoing, Arc::clone(&budget)));
         tokio::spawn(read(stream, received.clone()));
         let delivery = Delivery {
             received,
@@ -129,6 +140,8 @@ impl Channel {
             outbox,
             inbox,
             delivery,
+            budget,
+            lane: Arc::default(),
             socket,
             last_stored: AtomicU64::new(0),
         })
@@ -136,17 +149,29 @@ impl Channel {
 
     /// Never waits. What can't be sent any more is dropped: its answer could not come either.
     pub(crate) fn send(&self, frame: String) {
+        self.budget.take(frame.len());
         if frame.len() <= MAX_FRAME_BYTES {
             let _ = self.outbox.send(frame.into());
             return;
         }
         let number = self.last_stored.fetch_add(1, Ordering::Relaxed);
         let (socket, outbox) = (Arc::clone(&self.socket), self.outbox.clone());
+        let (lane, budget) = (Arc::clone(&self.lane), Arc::clone(&self.budget));
         let received = self.delivery.received.clone();
         tokio::spawn(async move {
+            let bytes = frame.len();
+            let taken = {
+                let _turn = lane.lock().await;
+                lane::put(&socket, number, frame).await
+            };
+            budget.give_back(bytes);
             // Nobody hears either when the process has ended.
-            match lane::put(&socket, number, frame).await {
-                Ok(()) => drop(outbox.send(frame::stored(number).into())),
+            match taken {
+                Ok(()) => {
+                    let notice = frame::stored(number);
+                    budget.take(notice.len());
+                    drop(outbox.send(notice.into()));
+                }
                 Err(error) => drop(received.send(Received::Closed(error.into())).await),
             }
         });
@@ -164,16 +189,23 @@ impl Channel {
 type Connection = WebSocketStream<UnixStream>;
 
 /// Everything that waits goes out in one flush.
-async fn write(mut sink: SplitSink<Connection, Message>, mut outgoing: mpsc::UnboundedReceiver<Utf8Bytes>) {
+async fn write(
+    mut sink: SplitSink<Connection, Message>,
+    mut outgoing: mpsc::UnboundedReceiver<Utf8Bytes>,
+    budget: Arc<Budget>,
+) {
     while let Some(frame) = outgoing.recv().await {
+        let mut bytes = frame.len();
         let mut fed = sink.feed(Message::Text(frame)).await;
         while let (Ok(()), Ok(frame)) = (&fed, outgoing.try_recv()) {
+            bytes += frame.len();
             fed = sink.feed(Message::Text(frame)).await;
         }
         if fed.is_err() || sink.flush().await.is_err() {
             // The reader sees the same end and reports it.
             return;
         }
+        budget.give_back(bytes);
     }
 }
 

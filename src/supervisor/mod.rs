@@ -36,7 +36,7 @@ const CONCURRENT_STARTS: usize = 4;
 const START_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Codes whose names are remembered; more than a site has plugins and updates. Forgetting costs a start.
-const MAX_KNOWN_NAMES: usize = 1024;
+const MAX_KNOWN_NAMES: usize = 256;
 
 /// What a runner is made of.
 #[derive(Debug)]
@@ -245,10 +245,12 @@ impl Supervisor {
         self.lock().loaded.contains_key(&number).then_some(claims)
     }
 
-    /// All that waits for JavaScript. Operations whose authority has ended are refused here, before they begin.
-    pub fn drain(&self) -> Vec<Event> {
-        let events = self.outbox.drain();
-        events.into_iter().filter(|event| self.may_begin(event)).collect()
+    /// The next events for JavaScript, and whether more wait. Operations whose authority has ended are refused here,
+    /// before they begin.
+    pub fn drain(&self) -> (Vec<Event>, bool) {
+        let (mut events, more) = self.outbox.drain();
+        events.retain(|event| self.may_begin(event));
+        (events, more)
     }
 
     /// How many processes have been started and served.

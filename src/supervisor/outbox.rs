@@ -67,6 +67,9 @@ pub struct Names {
     pub routes: Vec<String>,
 }
 
+/// Events that JavaScript takes in one go. In between its event loop turns, whatever plugins do.
+const MAX_DRAIN: usize = 64;
+
 /// Log lines that may wait. A plugin can log faster than Node prints; calls and answers must not wait behind it.
 const MAX_WAITING_LOGS: usize = 1000;
 
@@ -109,21 +112,28 @@ impl Outbox {
         }
     }
 
-    pub fn drain(&self) -> VecDeque<Event> {
-        let Waiting {
-            mut events,
-            dropped_logs,
-            ..
-        } = std::mem::take(&mut *self.lock());
+    /// The next events, at most [`MAX_DRAIN`], and whether more wait: then there will be no wake-up for them.
+    pub fn drain(&self) -> (Vec<Event>, bool) {
+        let mut waiting = self.lock();
+        let count = waiting.events.len().min(MAX_DRAIN);
+        let mut events: Vec<_> = waiting.events.drain(..count).collect();
+        waiting.logs -= events
+            .iter()
+            .filter(|event| matches!(event, Event::Log(_)))
+            .count();
+        let more = !waiting.events.is_empty();
+        waiting.told = more;
+        let dropped_logs = std::mem::take(&mut waiting.dropped_logs);
+        drop(waiting);
         if dropped_logs > 0 {
             let message =
                 format!("{dropped_logs} log lines dropped: plugins log faster than they can be printed");
-            events.push_back(Event::Log(Log::Notice {
+            events.push(Event::Log(Log::Notice {
                 plugin_id: None,
                 message,
             }));
         }
-        events
+        (events, more)
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -160,9 +170,9 @@ mod tests {
         for request in 0..5 {
             outbox.push(Event::Done { request, value: None });
         }
-        assert_eq!((wakes.load(Ordering::Relaxed), outbox.drain().len()), (1, 5));
+        assert_eq!((wakes.load(Ordering::Relaxed), outbox.drain().0.len()), (1, 5));
         outbox.push(log());
-        assert_eq!((wakes.load(Ordering::Relaxed), outbox.drain().len()), (2, 1));
+        assert_eq!((wakes.load(Ordering::Relaxed), outbox.drain().0.len()), (2, 1));
     }
 
     #[test]
@@ -173,12 +183,40 @@ mod tests {
             request: 1,
             value: None,
         });
-        let mut events = outbox.drain();
-        let Some(Event::Log(Log::Notice { message, .. })) = events.pop_back() else {
-            panic!("no word")
-        };
-        assert!(message.starts_with("7 log lines dropped"), "{message}");
-        assert!(matches!(events.pop_back(), Some(Event::Done { .. })));
-        assert_eq!(events.len(), MAX_WAITING_LOGS);
+        let (mut logs, mut answers, mut words) = (0, 0, Vec::new());
+        loop {
+            let (events, more) = outbox.drain();
+            assert!(events.len() <= MAX_DRAIN + 1);
+            for event in events {
+                match event {
+                    Event::Log(Log::Notice { message, .. }) if message.contains("dropped") => {
+                        words.push(message)
+                    }
+                    Event::Log(_) => logs += 1,
+                    _ => answers += 1,
+                }
+            }
+            if !more {
+                break;
+            }
+        }
+        assert_eq!((logs, answers, words.len()), (MAX_WAITING_LOGS, 1, 1));
+        assert!(words[0].starts_with("7 log lines dropped"), "{}", words[0]);
+    }
+
+    #[test]
+    fn while_more_waits_nobody_is_woken_because_whoever_drains_comes_back() {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&wakes);
+        let outbox = Outbox::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        (0..=MAX_DRAIN).for_each(|_| outbox.push(log()));
+        assert!(outbox.drain().1);
+        outbox.push(log());
+        assert_eq!(wakes.load(Ordering::Relaxed), 1);
+        assert!(!outbox.drain().1);
+        outbox.push(log());
+        assert_eq!(wakes.load(Ordering::Relaxed), 2);
     }
 }

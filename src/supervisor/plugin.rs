@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::authority::LoadAuthority;
@@ -18,8 +18,9 @@ use crate::bridge::{self, Grants, Method};
 use crate::channel::frame::{self, Incoming};
 use crate::channel::{Received, Text};
 use crate::error::{Error, ErrorCode, Refusal};
+use crate::json;
 use crate::manifest::Manifest;
-use crate::workerd::{Process, sanitise_line};
+use crate::workerd::{Process, sanitise_line, sanitise_text};
 
 /// How long a plugin whose start failed keeps failing for the same reason before a call makes it try again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -30,6 +31,20 @@ const DRAIN_TIME: Duration = Duration::from_secs(5);
 /// Host operations of one plugin that may be under way; past it the plugin's frames are not read. It bounds what one
 /// plugin can put into the host's event loop.
 const MAX_CALLS: usize = 256;
+
+/// What their arguments may take together, for the same reason.
+const MAX_CALL_BYTES: usize = 16 * 1024 * 1024;
+
+/// Values that an answer, or the arguments of a call, may hold. JavaScript builds an object of fifty bytes or more from
+/// each two of text: without this bound, 64 MB of them would end the host with the plugin.
+const MAX_VALUES: usize = 500_000;
+
+/// A host operation that a plugin waits for: the guest's number of it, and what its arguments take.
+#[derive(Debug)]
+struct HostCall {
+    call: u64,
+    bytes: usize,
+}
 
 /// How long after its end a process's last frames are waited for, should the channel not close behind them.
 const LAST_FRAMES: Duration = Duration::from_millis(50);
@@ -89,11 +104,17 @@ pub(super) struct Plugin {
     commands: mpsc::UnboundedReceiver<Command>,
     state: State<Session, Call>,
     starting: Option<Starting>,
+    /// Dropped, it cancels the start.
+    cancel_start: Option<oneshot::Sender<()>>,
+    /// Whether JavaScript can still ask for anything.
+    is_held: bool,
     names: Option<Arc<Names>>,
     invocations: Invocations,
     authority: LoadAuthority,
-    /// Host operations under way, by our number; the guest's number of each.
-    calls: HashMap<u64, u64>,
+    /// Host operations under way, by our number.
+    calls: HashMap<u64, HostCall>,
+    /// What the arguments of those take.
+    call_bytes: usize,
     next_call: u64,
     drain_until: Option<Instant>,
 }
@@ -114,9 +135,12 @@ impl Plugin {
             commands,
             state: State::Idle,
             starting: None,
+            cancel_start: None,
+            is_held: true,
             names,
             authority: LoadAuthority::default(),
             calls: HashMap::new(),
+            call_bytes: 0,
             next_call: 1,
             drain_until: None,
         }
@@ -133,17 +157,12 @@ impl Plugin {
                 Next::Frame(text) => self.on_frame(text.as_str()).await,
                 Next::Gone(complaint) => self.on_gone(complaint).await,
                 Next::Timer => self.on_timer(),
+                Next::Room => {}
             }
             if matches!(self.state, State::Draining(_)) && self.is_drained() {
                 self.authority.end();
                 self.fail_in_flight("it was unloaded, and this call did not end in time");
                 self.step(Input::Drained).await;
-            }
-        }
-        // Calls that were sent while it ended.
-        while let Ok(command) = self.commands.try_recv() {
-            if let Command::Call(call) = command {
-                self.refuse(call, super::state::UNLOADED.into());
             }
         }
     }
@@ -153,10 +172,14 @@ impl Plugin {
             (Some(deadline), Some(until)) => Some(deadline.min(until)),
             (deadline, until) => deadline.or(until),
         };
-        let reads = self.calls.len() < MAX_CALLS;
+        let reads = self.calls.len() < MAX_CALLS && self.call_bytes < MAX_CALL_BYTES;
         let session = self.state.session_mut();
         tokio::select! {
-            command = self.commands.recv() => Next::Command(command.unwrap_or(Command::Terminate)),
+            command = self.commands.recv(), if self.is_held => {
+                // Nobody is left who could ask: the runner was dropped.
+                self.is_held = command.is_some();
+                Next::Command(command.unwrap_or(Command::Terminate))
+            }
             Some(outcome) = maybe(self.starting.as_mut()) => Next::Started(outcome),
             Some(next) = hear(session, reads) => next,
             Some(()) = maybe(timer.map(tokio::time::sleep_until)) => Next::Timer,
@@ -206,7 +229,7 @@ impl Plugin {
 
     async fn on_terminate(&mut self) {
         self.step(Input::Terminate).await;
-        self.drain_until = Some(Instant::now() + DRAIN_TIME);
+        self.drain_until.get_or_insert(Instant::now() + DRAIN_TIME);
     }
 
     fn is_drained(&self) -> bool {
@@ -233,9 +256,13 @@ impl Plugin {
                     return;
                 };
                 match outcome {
+                    Ok(Some(value)) if json::values(value.get()) > MAX_VALUES => {
+                        let message = format!("its answer holds more than {MAX_VALUES} values");
+                        self.fail(waiting.request, Error::new(ErrorCode::Threw, message));
+                    }
                     Ok(value) => self.done(waiting.request, value.map(|value| value.get().to_owned())),
                     Err(thrown) => {
-                        let message = sanitise_line(thrown.message.0.as_bytes());
+                        let message = sanitise_text(&thrown.message.0);
                         let code = thrown.route_error().map_or(ErrorCode::Threw, ErrorCode::Route);
                         self.fail(waiting.request, Error::new(code, message));
                     }
@@ -251,6 +278,10 @@ impl Plugin {
         let Some(until) = self.invocations.authority(invocation, Instant::now()) else {
             return self.send_to_guest(call, Err("the hook or route that made this call is over".into()));
         };
+        if json::values(body.get()) > MAX_VALUES {
+            let message = format!("The arguments of a call may hold at most {MAX_VALUES} values");
+            return self.send_to_guest(call, Err(message.into()));
+        }
         match bridge::parse(method, body, &self.grants) {
             Err(error) => self.send_to_guest(call, Err(error.to_string().into())),
             Ok(operation) if operation.method == Method::Log => {
@@ -260,7 +291,9 @@ impl Plugin {
             Ok(operation) => {
                 let number = self.next_call;
                 self.next_call += 1;
-                self.calls.insert(number, call);
+                let bytes = operation.args.iter().flatten().map(String::len).sum();
+                self.calls.insert(number, HostCall { call, bytes });
+                self.call_bytes += bytes;
                 let (plugin, authority) = (self.subject.number, self.authority.until(until));
                 self.outbox.push(Event::Call {
                     plugin,
@@ -273,9 +306,10 @@ impl Plugin {
     }
 
     fn on_answer(&mut self, call: u64, result: Result<Option<String>, Refusal>) {
-        let Some(call) = self.calls.remove(&call) else {
+        let Some(HostCall { call, bytes }) = self.calls.remove(&call) else {
             return;
         };
+        self.call_bytes -= bytes;
         // The answer is spliced into a frame: it must be one JSON value, whatever a row of the database held.
         let result = match result {
             Ok(Some(text)) if serde_json::from_str::<&RawValue>(&text).is_err() => {
@@ -302,6 +336,7 @@ impl Plugin {
         self.authority.end();
         self.authority = LoadAuthority::default();
         self.calls.clear();
+        self.call_bytes = 0;
         // The effect of this input is `Stop`, which finds the reason out and tells the calls in flight.
         let mut effects = Vec::new();
         self.state.step(Input::Gone, Instant::now(), &mut effects);
@@ -318,12 +353,27 @@ impl Plugin {
         self.state.step(input, Instant::now(), &mut effects);
         for effect in effects {
             match effect {
-                Effect::Start => self.starting = Some(Box::pin(start(Arc::clone(&self.subject.blueprint)))),
-                Effect::CancelStart => self.starting = None,
+                Effect::Start => {
+                    let (cancel, cancelled) = oneshot::channel();
+                    self.cancel_start = Some(cancel);
+                    self.starting = Some(Box::pin(start(Arc::clone(&self.subject.blueprint), cancelled)));
+                }
+                Effect::CancelStart => self.end_start().await,
                 Effect::Send(call) => self.send(call),
                 Effect::Refuse(call, reason) => self.refuse(call, reason),
                 Effect::Stop(session) => session.stop().await,
             }
+        }
+    }
+
+    /// Cancels the start that is under way and waits until no process is left of it.
+    async fn end_start(&mut self) {
+        self.cancel_start = None;
+        let Some(starting) = self.starting.take() else {
+            return;
+        };
+        if let Ok(session) = starting.await {
+            session.stop().await;
         }
     }
 
@@ -412,12 +462,21 @@ impl Plugin {
     }
 }
 
+/// Whoever still waits when the actor ends, by whatever way, hears of it.
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        self.fail_in_flight("its supervisor ended");
+    }
+}
+
 enum Next {
     Command(Command),
     Started(Result<Session, StartError>),
     Frame(Text),
     Gone(Option<String>),
     Timer,
+    /// The guest has read: more may be taken from it.
+    Room,
 }
 
 impl Names {
@@ -441,13 +500,16 @@ impl Kind {
 
 /// What a running process has to say, or `None` where there is none.
 async fn hear(session: Option<&mut Session>, reads: bool) -> Option<Next> {
-    let session = session?;
-    let Session { channel, process, .. } = session;
+    let Session { channel, process, .. } = session?;
+    let budget = channel.budget();
+    let reads = reads && budget.has_room();
     Some(tokio::select! {
         received = channel.receive(), if reads => match received {
             Received::Frame(text) => Next::Frame(text),
             Received::Closed(error) => Next::Gone(Some(error.to_string())),
         },
+        () = budget.room(), if !budget.has_room() => Next::Room,
+        () = budget.overflow() => Next::Gone(Some("it does not read what it asked for".into())),
         // What it said before it ended comes first: the channel closes behind its last frame.
         () = ended_for_a_while(process) => Next::Gone(None),
     })

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::outbox::Names;
 use crate::backing::{Admission, BackingServer};
@@ -43,14 +43,22 @@ pub(super) struct Session {
 #[error("{0}")]
 pub(super) struct StartError(String);
 
-/// Dropping the future gives the start up and leaves no process.
-pub(super) async fn start(blueprint: Arc<Blueprint>) -> Result<Session, StartError> {
+/// A start takes its turn for no longer than this, so that plugins that never start keep no others waiting. A start
+/// takes 25 ms on an idle machine.
+const TURN: Duration = Duration::from_millis(500);
+
+/// Gives the start up when `cancelled` is told or dropped. Whatever comes of it but a session: no process is left.
+pub(super) async fn start(
+    blueprint: Arc<Blueprint>,
+    mut cancelled: oneshot::Receiver<()>,
+) -> Result<Session, StartError> {
     // Many starts at once would make each other miss the deadline; the wait for one's turn is not part of it.
-    let _turn = blueprint
-        .starts
-        .acquire()
-        .await
-        .map_err(|_| failed("the runner is closed"))?;
+    let _turn = tokio::select! {
+        permit = Arc::clone(&blueprint.starts).acquire_owned() => {
+            Turn::take(permit.map_err(|_| failed("the runner is closed"))?)
+        }
+        _ = &mut cancelled => return Err(failed(super::state::UNLOADED)),
+    };
 
     let (socket, listener) =
         PrivateSocket::bind().map_err(|e| failed(format!("no socket can be made: {e}")))?;
@@ -87,8 +95,16 @@ pub(super) async fn start(blueprint: Arc<Blueprint>) -> Result<Session, StartErr
         () = tokio::time::sleep(blueprint.deadline) => {
             Err(failed(format!("it was not ready after {} ms", blueprint.deadline.as_millis())))
         }
+        _ = &mut cancelled => Err(failed(super::state::UNLOADED)),
     };
-    let (channel, names) = outcome?;
+    let (channel, names) = match outcome {
+        Ok(opened) => opened,
+        Err(error) => {
+            process.kill();
+            process.exited().await;
+            return Err(error);
+        }
+    };
     let admission = blueprint
         .backing
         .admit(blueprint.load, process.pid(), channel.delivery());
@@ -99,6 +115,25 @@ pub(super) async fn start(blueprint: Arc<Blueprint>) -> Result<Session, StartErr
         output,
         _admission: admission,
     })
+}
+
+/// A start's place among those that may go on at the same time; given back with it, or after [`TURN`].
+struct Turn(tokio::task::AbortHandle);
+
+impl Turn {
+    fn take(permit: OwnedSemaphorePermit) -> Self {
+        let held = tokio::spawn(async move {
+            tokio::time::sleep(TURN).await;
+            drop(permit);
+        });
+        Self(held.abort_handle())
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 enum Complaint {
@@ -119,11 +154,16 @@ async fn open(control: std::os::fd::OwnedFd, socket: PrivateSocket) -> Result<(C
         Received::Closed(error) => return Err(complain(&error)),
     };
     match Incoming::parse(text.as_str()) {
-        Ok(Incoming::Ready { hooks, routes }) => Ok((channel, Names { hooks, routes })),
+        Ok(Incoming::Ready { hooks, routes }) if hooks.len().max(routes.len()) <= MAX_NAMES => {
+            Ok((channel, Names { hooks, routes }))
+        }
         Ok(Incoming::Broken { reason }) => Err(Complaint::Plugin(complaint_of_guest(&reason))),
         Ok(_) | Err(_) => Err(Complaint::Channel("it did not say that it was ready".into())),
     }
 }
+
+/// Hooks, and routes, that a plugin may have. The guest says so in a better way; EmDash knows 24 hooks.
+const MAX_NAMES: usize = 1000;
 
 /// How long a process whose channel failed is given to end by itself, and so to say why. A process that died closes its
 /// sockets a moment before its end can be seen.

@@ -43,10 +43,33 @@ pub(super) struct Launch {
 }
 
 /// A child and the descriptor that names it for as long as it is open, whatever becomes of its number.
+///
+/// Dropped before somebody has taken the child over, it ends it: its start may have been given up in the meantime.
 #[derive(Debug)]
 pub(super) struct Launched {
-    pub(super) child: Child,
-    pub(super) pidfd: OwnedFd,
+    child: Option<Child>,
+    pidfd: OwnedFd,
+}
+
+impl Launched {
+    pub(super) fn pidfd(&self) -> &OwnedFd {
+        &self.pidfd
+    }
+
+    /// The child, for whoever ends and reaps it from now on.
+    pub(super) fn take_over(mut self) -> Option<Child> {
+        self.child.take()
+    }
+}
+
+impl Drop for Launched {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 /// Must be called on the spawner thread: the parent-death signal follows the thread.
@@ -96,7 +119,10 @@ pub(super) fn launch(launch: &Launch) -> io::Result<Launched> {
         .ok_or(rustix::io::Errno::SRCH)
         .and_then(|pid| pidfd_open(pid, PidfdFlags::NONBLOCK));
     match pidfd {
-        Ok(pidfd) => Ok(Launched { child, pidfd }),
+        Ok(pidfd) => Ok(Launched {
+            child: Some(child),
+            pidfd,
+        }),
         Err(error) => {
             // Without a pidfd nobody could ever end it, so it ends here.
             child.kill()?;

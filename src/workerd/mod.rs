@@ -24,7 +24,7 @@ pub use self::output::Stream;
 pub(crate) use self::output::{LineSink, Output};
 pub(crate) use self::process::{Exit, Process};
 pub(crate) use self::readiness::listening;
-pub(crate) use self::sanitise::sanitise_line;
+pub(crate) use self::sanitise::{sanitise_line, sanitise_text};
 pub(crate) use self::socket::PrivateSocket;
 
 /// A child that has been started, and our ends of what connects us.
@@ -50,11 +50,9 @@ pub(crate) async fn spawn(
         control: theirs,
         backing,
     };
-    let mut launched = spawner::spawn(launch).await?;
-    let stdout = launched.child.stdout.take().map(OwnedFd::from);
-    let stderr = launched.child.stderr.take().map(OwnedFd::from);
+    let (process, (stdout, stderr)) = Process::adopt(spawner::spawn(launch).await?)?;
     Ok(Spawned {
-        process: Process::adopt(launched)?,
+        process,
         control: ours,
         stdout,
         stderr,

@@ -21,6 +21,9 @@ pub(crate) struct Process {
     exit: watch::Receiver<Option<Exit>>,
 }
 
+/// Standard output and standard error.
+pub(super) type Streams = (Option<OwnedFd>, Option<OwnedFd>);
+
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -31,14 +34,18 @@ pub(crate) enum Exit {
 }
 
 impl Process {
-    /// Must be called on the io thread, whose runtime watches the child.
-    pub(super) fn adopt(launched: Launched) -> io::Result<Self> {
-        let Launched { child, pidfd } = launched;
+    /// The process, and its standard output and error. Must be called on the io thread, whose runtime watches it.
+    pub(super) fn adopt(launched: Launched) -> io::Result<(Self, Streams)> {
+        let pidfd = Arc::new(crate::sys::watch_readable(launched.pidfd().try_clone()?)?);
+        let mut child = launched.take_over().ok_or(io::ErrorKind::NotFound)?;
+        let streams = (
+            child.stdout.take().map(OwnedFd::from),
+            child.stderr.take().map(OwnedFd::from),
+        );
         let pid = child.id();
-        let pidfd = Arc::new(crate::sys::watch_readable(pidfd)?);
         let (report, exit) = watch::channel(None);
         tokio::spawn(reap(child, Arc::clone(&pidfd), report));
-        Ok(Self { pid, pidfd, exit })
+        Ok((Self { pid, pidfd, exit }, streams))
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -15,15 +15,28 @@ const MAX_LINE_BYTES: usize = 8 * 1024;
 pub(crate) fn sanitise_line(bytes: &[u8]) -> String {
     let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let mut shown = String::with_capacity(line.len().min(MAX_LINE_BYTES));
+    sanitise(line, |_| false)
+}
+
+/// The same for a text of several lines, which stay: an error's words on their way to whoever asked.
+pub(crate) fn sanitise_text(text: &str) -> String {
+    sanitise(text.as_bytes(), |character| character == '\n')
+}
+
+fn sanitise(bytes: &[u8], stays: impl Fn(char) -> bool) -> String {
+    let mut shown = String::with_capacity(bytes.len().min(MAX_LINE_BYTES));
     let mut piece = String::new();
     let mut read = 0;
-    for (character, length) in characters(line) {
+    for (character, length) in characters(bytes) {
         piece.clear();
-        show(character, &mut piece);
+        if stays(character) {
+            piece.push(character);
+        } else {
+            show(character, &mut piece);
+        }
         if shown.len() + piece.len() > MAX_LINE_BYTES {
             // Writing to a string cannot fail.
-            _ = write!(shown, "… ({} bytes cut)", line.len() - read);
+            _ = write!(shown, "… ({} bytes cut)", bytes.len() - read);
             break;
         }
         shown.push_str(&piece);
@@ -62,6 +75,12 @@ fn is_unsafe(character: char) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn an_errors_words_keep_their_lines_and_nothing_else_that_moves_a_cursor() {
+        assert_eq!(sanitise_text("one\ntwo\r\u{1b}[2J"), "one\ntwo\\u{d}\\u{1b}[2J");
+        assert!(sanitise_text(&"x\n".repeat(8000)).ends_with("bytes cut)"));
+    }
 
     #[test]
     fn plain_text_passes_as_it_is() {

@@ -22,13 +22,12 @@ impl PrivateSocket {
     /// The socket, and the listener to hand over.
     pub(crate) fn bind() -> io::Result<(Self, UnixListener)> {
         let folder = tempfile::Builder::new().prefix("emdash-sandbox-").tempdir()?;
-        let path = folder.path().join("s");
+        let path_only = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = open(folder.path(), path_only | OFlags::DIRECTORY, Mode::empty())?;
+        // Through the descriptor, because the folder's own path may be longer than a socket's path can be.
+        let path = format!("/proc/self/fd/{}/s", opened.as_raw_fd());
         let listener = UnixListener::bind(&path)?;
-        let inode = open(
-            &path,
-            OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-            Mode::empty(),
-        )?;
+        let inode = open(&path, path_only, Mode::empty())?;
         folder.close()?;
         Ok((Self { inode }, listener))
     }
@@ -57,9 +56,10 @@ mod tests {
 
     #[test]
     fn nothing_is_left_on_disk_while_it_lives() {
-        let (_socket, listener) = PrivateSocket::bind().unwrap();
-        let address = listener.local_addr().unwrap();
-        let path = address.as_pathname().unwrap();
-        assert!(!path.exists() && !path.parent().unwrap().exists());
+        let (socket, _listener) = PrivateSocket::bind().unwrap();
+        let path = std::fs::read_link(format!("/proc/self/fd/{}", socket.as_fd().as_raw_fd())).unwrap();
+        let path = path.to_str().unwrap();
+        let folder = path.strip_suffix("/s (deleted)").expect(path);
+        assert!(!std::path::Path::new(folder).exists());
     }
 }

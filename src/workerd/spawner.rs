@@ -48,11 +48,8 @@ fn serve(requests: &mpsc::Receiver<Request>) {
         // Close our copies of what the child has now, before the answer: a control pipe that we still held would never
         // report its end.
         drop(request);
-        if let Err(Ok(mut abandoned)) = reply.send(outcome) {
-            // Nobody waits for it any more; an error here means that it has ended already.
-            let _ = abandoned.child.kill();
-            let _ = abandoned.child.wait();
-        }
+        // Where nobody waits any more, dropping the outcome ends the child.
+        drop(reply.send(outcome));
     }
 }
 

@@ -1,0 +1,98 @@
+//! What waits to be read by one guest. A guest can ask for more than it reads, and the difference is the host's memory.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+
+/// Past this, nothing more is taken from the guest until it has read.
+const ROOM_BYTES: usize = 8 * 1024 * 1024;
+
+/// Past this it is taken to have stopped reading. Answers that were asked for before the room ran out still come: as
+/// many as a plugin may have calls under way.
+const MAX_BYTES: usize = 128 * 1024 * 1024;
+
+#[derive(Debug, Default)]
+pub(crate) struct Budget {
+    queued: AtomicUsize,
+    changed: Notify,
+}
+
+impl Budget {
+    pub(super) fn take(&self, bytes: usize) {
+        let before = self.queued.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes > MAX_BYTES {
+            self.changed.notify_waiters();
+        }
+    }
+
+    pub(super) fn give_back(&self, bytes: usize) {
+        let before = self.queued.fetch_sub(bytes, Ordering::Relaxed);
+        if before > ROOM_BYTES && before - bytes <= ROOM_BYTES {
+            self.changed.notify_waiters();
+        }
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.queued.load(Ordering::Relaxed) <= ROOM_BYTES
+    }
+
+    /// Resolves when there is room again. Cancel-safe.
+    pub(crate) async fn room(&self) {
+        self.until(|queued| queued <= ROOM_BYTES).await;
+    }
+
+    /// Resolves when too much waits. Cancel-safe.
+    pub(crate) async fn overflow(&self) {
+        self.until(|queued| queued > MAX_BYTES).await;
+    }
+
+    async fn until(&self, condition: impl Fn(usize) -> bool) {
+        loop {
+            let changed = self.changed.notified();
+            if condition(self.queued.load(Ordering::Relaxed)) {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn room_comes_back_when_the_guest_has_read() {
+        let budget = Arc::new(Budget::default());
+        budget.take(ROOM_BYTES + 10);
+        assert!(!budget.has_room());
+        let waits = tokio::spawn({
+            let budget = Arc::clone(&budget);
+            async move { budget.room().await }
+        });
+        tokio::task::yield_now().await;
+        budget.give_back(5);
+        tokio::task::yield_now().await;
+        assert!(!waits.is_finished());
+        budget.give_back(5);
+        waits.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn too_much_is_noticed_while_somebody_waits_and_before() {
+        let budget = Arc::new(Budget::default());
+        let waits = tokio::spawn({
+            let budget = Arc::clone(&budget);
+            async move { budget.overflow().await }
+        });
+        tokio::task::yield_now().await;
+        budget.take(MAX_BYTES);
+        tokio::task::yield_now().await;
+        assert!(!waits.is_finished());
+        budget.take(1);
+        waits.await.unwrap();
+        budget.overflow().await;
+    }
+}
