@@ -94,7 +94,7 @@ describe.each(databaseKinds())("storage queries on %s", (kind, open) => {
     [{}, {}, "x".repeat(60)],
     [{}, {}, "eyJvcmRlclZhbHVlIjoxLCJpZCI6ImEifQ=="],
   ])("refuse %j, %j, %j in EmDash's words", async (where, orderBy, cursor) => {
-    const query = { where, orderBy, limit: 50, ...(cursor !== undefined && { cursor }) };
+    const query = { where, orderBy, limit: 50, ...(cursor !== undefined && { cursor }) } as RandomQuery;
     const theirs = await emdash.query(query as never).catch((error: unknown) => error);
     const ours = await call("storage/query", "docs", ...argumentsOf(query)).catch((error: unknown) => error);
     expect(theirs).toBeInstanceOf(Error);
@@ -126,6 +126,9 @@ describe.each(databaseKinds())("storage queries on %s", (kind, open) => {
     ];
     expect(yes).toBeGreaterThan(0);
     expect(no).toBeGreaterThan(0);
+    // Where EmDash's own fails; should one of these pass some day, the differential test can take the case in.
+    if (kind === "PostgreSQL") await expect(emdash.count({ n: { in: [] } })).rejects.toThrow();
+    if (kind === "better-sqlite3") await expect(emdash.count({ b: true })).rejects.toThrow();
   });
 
   it("refuse a value that no column can be compared with", async () => {
