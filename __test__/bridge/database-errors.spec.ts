@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { isMissingTable, PublicError, publicMessage } from "../../host/bridge/database-errors.js";
+import {
+  constraintViolation,
+  HiddenError,
+  isMissingTable,
+  PublicError,
+  publicMessage,
+} from "../../host/bridge/database-errors.js";
 
 function named(name: string, message: string): Error {
   return Object.assign(new Error(message), { name });
@@ -13,6 +19,7 @@ describe("what a plugin learns of an error", () => {
       named("InvalidCursorError", "Invalid pagination cursor: x"),
       "Invalid pagination cursor: x",
     ],
+    ["what ours shows of another", new HiddenError("it failed", new Error("secret")), "it failed"],
     ["ours, when meant for it", new PublicError("storage needs this"), "storage needs this"],
     ["nothing of a driver's", named("LibsqlError", 'SQLITE_ERROR: near "from"'), "Database error in kv/get"],
     ["nothing of a bug's", new TypeError("x is undefined"), "Database error in kv/get"],
@@ -38,5 +45,54 @@ describe("a missing table", () => {
     const error = new Error("round");
     error.cause = error;
     expect(isMissingTable(error)).toBe(false);
+  });
+});
+
+describe("a row that the database refused", () => {
+  const postgres = (code: string, more: object) => Object.assign(new Error("refused"), { code, ...more });
+
+  it.each([
+    [
+      "SQLite's unique",
+      new Error("UNIQUE constraint failed: ec_posts.slug, ec_posts.locale"),
+      "slug, locale",
+    ],
+    [
+      "libSQL's, around SQLite's",
+      new Error("failed", {
+        cause: new Error("SQLITE_CONSTRAINT_UNIQUE: UNIQUE constraint failed: ec_posts.slug"),
+      }),
+      "slug",
+    ],
+    [
+      "PostgreSQL's unique",
+      postgres("23505", { detail: "Key (slug, locale)=(secret, en) already exists." }),
+      "slug, locale",
+    ],
+  ])("says what is taken, by %s", (_whose, error, columns) => {
+    expect(constraintViolation(error, "posts")?.message).toBe(
+      `Already in use in collection 'posts': ${columns}`,
+    );
+  });
+
+  it.each([
+    ["SQLite", new Error("NOT NULL constraint failed: ec_posts.title")],
+    ["PostgreSQL", postgres("23502", { column: "title" })],
+  ])("says what is missing, by %s", (_whose, error) => {
+    expect(constraintViolation(error, "posts")?.message).toBe(
+      "Field 'title' is required in collection 'posts'",
+    );
+  });
+
+  it("says nothing of any other error", () => {
+    for (const error of [
+      new Error("disk full"),
+      postgres("23505", {}),
+      postgres("40001", {}),
+      "text",
+      null,
+    ]) {
+      expect(constraintViolation(error, "posts")).toBeUndefined();
+    }
   });
 });

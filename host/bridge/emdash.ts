@@ -2,10 +2,8 @@
  * EmDash's own code, imported when first needed. A built EmDash server has EmDash inside its bundle, so this loads a
  * second copy: most of a second and 50 MB. What the installed version is known to lack is therefore not looked for.
  */
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
 import type { ContentItem, I18nConfig } from "emdash";
+import { installedVersion } from "../installed-version.js";
 import type { Database } from "./operation.js";
 
 /** The exports of `emdash` that are used when they are there. */
@@ -33,7 +31,10 @@ export class EmDash {
   }
 
   static installed(): EmDash {
-    return new EmDash(installedVersion(), async () => (await import("emdash")) as unknown as EmDashExports);
+    return new EmDash(
+      installedVersion("emdash"),
+      async () => (await import("emdash")) as unknown as EmDashExports,
+    );
   }
 
   async updateDraftAware(db: Database): Promise<UpdateDraftAware | undefined> {
@@ -66,14 +67,4 @@ function asFunction<F>(value: F): F | undefined {
 function ordinal(version: string): number {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   return major * 10_000 + minor;
-}
-
-function installedVersion(): string | null {
-  try {
-    const main = createRequire(import.meta.url).resolve("emdash");
-    const { version } = JSON.parse(readFileSync(join(dirname(main), "..", "package.json"), "utf8"));
-    return typeof version === "string" && /^\d+\.\d+\./.test(version) ? version : null;
-  } catch {
-    return null;
-  }
 }

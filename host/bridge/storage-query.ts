@@ -28,12 +28,11 @@ export async function queryRows(
   queryable: ReadonlySet<string>,
   { where, orderBy, limit, cursor }: Query,
 ): Promise<Page> {
+  const matching = filtered(db, shelf, queryable, where);
   for (const field of Object.keys(orderBy)) {
     if (!queryable.has(field)) throw new PublicError(`Cannot order by non-indexed field '${field}'.`);
   }
-  let query = filtered(db, shelf, queryable, where)
-    .select(["id", "data", "created_at"])
-    .limit(limit + 1);
+  let query = matching.select(["id", "data", "created_at"]).limit(limit + 1);
   if (cursor) {
     const { orderValue, id } = decodeCursor(cursor);
     query = query.where(raw<SqlBool>(["(created_at, id) > (", ", ", ")"], orderValue, id));
