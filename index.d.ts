@@ -12,8 +12,8 @@ export declare class NativeRunner {
   load(manifest: string, code: string): LoadOutcome
   /** `payload` is JSON text: `{"event":…}` for a hook, `{"input":…,"request":…}` for a route. */
   invoke(plugin: number, request: number, isRoute: boolean, name: string, payload: string): void
-  /** Answers a `call` with JSON text, or with nothing. */
-  answer(plugin: number, call: number, value?: string | undefined | null): void
+  /** Answers a `call` with JSON text, or with nothing. `bytes` become the member `bytes` of the value, an object. */
+  answer(plugin: number, call: number, value?: string | undefined | null, bytes?: Buffer | undefined | null): void
   /** Refuses a `call`: with a sentence, and the code of one of EmDash's route errors if it is one. */
   refuse(plugin: number, call: number, message: string, code?: string | undefined | null): void
   /** Done when the plugin's process serves. */
@@ -53,7 +53,8 @@ export type NativeEvent =
   | { kind: 'ready'; plugin: number; hooks: Array<string>; routes: Array<string> }
   | { kind: 'done'; request: number; value: string | null }
   | { kind: 'failed'; request: number; code: string; message: string }
-  | { kind: 'call'; plugin: number; call: number; method: string; args: Array<string | null> }
+  | { kind: 'call'; plugin: number; call: number; method: string; args: Array<string | null>; /** The bytes of a file that it brings. */
+  upload: Buffer | null }
   | { kind: 'log'; source: string; pluginId: string | null; level: string; message: string; data: string | null }
 
 export interface NativeFailure {
@@ -85,4 +86,5 @@ export interface NativeOptions {
   site: string
   wallTimeMs: number | null
   memoryMb: number | null
+  maxUploadMb: number | null
 }

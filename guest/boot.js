@@ -1,5 +1,5 @@
 // The main module of every plugin's worker. It evaluates before the plugin, which it imports, and serves the host's
-// requests on the private socket: `/channel` becomes the WebSocket, `/frames/<n>` brings frames too large for it.
+// requests on the private socket: `/channel` becomes the WebSocket, `/frames/<n>` brings frames too large for it, `/bytes/<n>` a call's bytes.
 //
 // The plugin can import this module too. Nothing that it exports holds a session, so all that it could do with it is
 // to talk to itself.
@@ -11,6 +11,7 @@ import {
   mapSet,
   Map,
   Response,
+  requestBytes,
   requestMethod,
   requestText,
   requestUrl,
@@ -21,16 +22,17 @@ import {
   urlPathname,
 } from "intrinsics.js";
 
-/** Frames that the host has left here, by number, until the channel says to take one. */
-const frames = new Map();
+/** Large frames and bytes that the host has left here, by path, until the channel says to take one. */
+const left = new Map();
 
 export default {
   async fetch(request, env) {
     const path = urlPathname(new URL(requestUrl(request)));
-    if (path === "/channel") return openChannel(plugin, env, frames);
-    if (!startsWith(path, "/frames/") || requestMethod(request) !== "POST")
-      return new Response(null, { status: 404 });
-    mapSet(frames, slice(path, "/frames/".length), await requestText(request));
+    if (path === "/channel") return openChannel(plugin, env, left);
+    if (requestMethod(request) !== "POST") return new Response(null, { status: 404 });
+    if (startsWith(path, "/frames/")) mapSet(left, path, await requestText(request));
+    else if (startsWith(path, "/bytes/")) mapSet(left, path, await requestBytes(request));
+    else return new Response(null, { status: 404 });
     return new Response(null, { status: 204 });
   },
 };

@@ -21,10 +21,11 @@ import {
   responseOk,
   responseText,
   sendToSocket,
-  String,
   stringifyJson,
   TextEncoder,
+  toNumber,
   TypeError,
+  Uint8Array,
   WebSocketPair,
 } from "intrinsics.js";
 
@@ -40,7 +41,7 @@ const run = uncurryThis(AsyncLocalStorage.prototype.run);
 const getStore = uncurryThis(AsyncLocalStorage.prototype.getStore);
 
 /** Serves one WebSocket; all state of a session is in this closure. */
-export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, frames) {
+export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left) {
   const pair = new WebSocketPair();
   const socket = pair[1];
   acceptSocket(socket);
@@ -52,7 +53,7 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, frame
   /** The large frames that are on their way. */
   let large;
 
-  const context = () => createContext(binding, callHost, tellHost);
+  const context = () => createContext(binding, callHost, tellHost, callWithBytes);
 
   // `data` is the event's own property in workerd: no prototype of the plugin's stands in between.
   // `data` is the event's own property in workerd: no prototype of the plugin's stands in between.
@@ -64,8 +65,8 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, frame
 
   function receive(frame) {
     if (hasOwn(frame, "invoke")) run(invocations, frame.invoke, invoke, frame);
-    else if (hasOwn(frame, "result")) settle(frame.result, own(frame, "value"), own(frame, "error"));
-    else if (hasOwn(frame, "stored")) receive(takeStored(frame.stored));
+    else if (hasOwn(frame, "result")) settle(frame.result, valueOf(frame), own(frame, "error"));
+    else if (hasOwn(frame, "stored")) receive(parseJson(take(`/frames/${frame.stored}`)));
   }
 
   async function invoke(frame) {
@@ -120,6 +121,46 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, frame
     });
   }
 
+  /** A `ctx` call that brings bytes: they go ahead of it, as they are. */
+  async function callWithBytes(method, body, bytes) {
+    const { uploadBytes } = binding.limits;
+    // Told before they are sent: what is cut off while it is sent gets no answer.
+    if (byteLength(bytes) > uploadBytes) {
+      throw refusal(method, `A file may have at most ${uploadBytes / 1024 / 1024} MiB`);
+    }
+    const sent = sendBytes(large, bytes);
+    // What comes next waits for these, and does not fail with them.
+    large = settled(sent);
+    const { number, reason } = await sent;
+    if (reason !== undefined) throw refusal(method, reason);
+    return callHost(method, { ...body, bytes: number });
+  }
+
+  /** The number under which the bytes wait at the host, or the reason why they do not. */
+  async function sendBytes(before, bytes) {
+    try {
+      const response = await post(before, "http://backing/bytes", bytes);
+      const text = await responseText(response);
+      return responseOk(response) ? { number: toNumber(text) } : { reason: text };
+    } catch {
+      return { reason: "the host could not be reached" };
+    }
+  }
+
+  function valueOf(frame) {
+    const value = own(frame, "value");
+    if (own(frame, "bytes") === true) {
+      defineProperty(value, "bytes", {
+        __proto__: null,
+        value: new Uint8Array(take(`/bytes/${frame.result}`)),
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
+    }
+    return value;
+  }
+
   /** A `ctx` call whose answer nobody needs: call 0 is never answered. */
   function tellHost(method, body) {
     sendText(callText(0, getStore(invocations) ?? 0, method, stringifyJson(body)));
@@ -139,26 +180,26 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, frame
     else large = sendLarge(large, encodeText(encoder, text), refused);
   }
 
-  /** One after another: the host takes one at a time. */
   async function sendLarge(before, bytes, refused) {
-    await before;
     if (byteLength(bytes) > MAX_LARGE_FRAME_BYTES) return refused("an answer or call is limited to 64 MiB");
     try {
-      const response = await fetchFrom(backing, "http://backing/frames", {
-        __proto__: null,
-        method: "POST",
-        body: bytes,
-      });
+      const response = await post(before, "http://backing/frames", bytes);
       if (!responseOk(response)) refused(await responseText(response));
     } catch {
       refused("the host could not be reached");
     }
   }
 
-  function takeStored(number) {
-    const text = mapGet(frames, String(number));
-    mapDelete(frames, String(number));
-    return parseJson(text);
+  /** One after another: the host takes one at a time. */
+  async function post(before, url, body) {
+    await before;
+    return await fetchFrom(backing, url, { __proto__: null, method: "POST", body });
+  }
+
+  function take(path) {
+    const body = mapGet(left, path);
+    mapDelete(left, path);
+    return body;
   }
 }
 
@@ -182,6 +223,15 @@ function callText(call, invocation, method, body) {
 /** What an object has itself: not what a plugin may have given to all objects. */
 function own(object, name) {
   return hasOwn(object, name) ? object[name] : undefined;
+}
+
+/** Resolves when the promise has settled, either way. */
+async function settled(promise) {
+  try {
+    await promise;
+  } catch {
+    // Whoever made it hears of it.
+  }
 }
 
 function handlerOf(entry, kind, name) {

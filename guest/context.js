@@ -1,9 +1,24 @@
 // `ctx`: what a plugin holds of EmDash. A new one for each invocation; `call` knows which invocation it runs in.
 
-import { Error, Proxy, startsWith, stringifyJson, String, TypeError, Map, then } from "intrinsics.js";
+import {
+  Error,
+  Proxy,
+  startsWith,
+  stringifyJson,
+  String,
+  TypeError,
+  Map,
+  then,
+  ArrayBuffer,
+  isView,
+  Uint8Array,
+} from "intrinsics.js";
 
-/** `call(method, body)` resolves to the host's answer; `tell(method, body)` expects none. */
-export function createContext({ plugin, site, members }, call, tell) {
+/**
+ * `call(method, body)` resolves to the host's answer; `tell(method, body)` expects none; `callWithBytes` sends a file's
+ * bytes along.
+ */
+export function createContext({ plugin, site, members }, call, tell, callWithBytes) {
   return {
     plugin: { ...plugin },
     storage: createStorage(call),
@@ -32,9 +47,10 @@ export function createContext({ plugin, site, members }, call, tell) {
     media: {
       get: (id) => call("media/get", { id }),
       list: (options) => call("media/list", { ...options }),
-      upload: notYet("media.upload"),
+      upload: async (filename, contentType, bytes) =>
+        callWithBytes("media/upload", { filename, contentType }, windowOf(bytes)),
       delete: (id) => call("media/delete", { id }),
-      readBytes: notYet("media.readBytes"),
+      readBytes: (id, options) => call("media/readBytes", { ...options, id }),
       getUploadUrl() {
         throw new Error("getUploadUrl is not available in sandbox mode. Use media.upload() instead.");
       },
@@ -115,6 +131,13 @@ function createUrl(siteUrl) {
     if (startsWith(path, "//")) throw new Error(`URL path must not be protocol-relative, got: "${path}"`);
     return siteUrl + path;
   };
+}
+
+/** The bytes that a view shows, as they are; not the whole of the buffer behind it. */
+function windowOf(bytes) {
+  if (isView(bytes)) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
+  throw new TypeError("media.upload: bytes must be an ArrayBuffer or a view of one");
 }
 
 function notYet(member) {

@@ -19,9 +19,13 @@ export const {
   String,
   TextEncoder,
   TypeError,
+  Uint8Array,
   URL,
   WebSocketPair,
 } = globalThis;
+
+export const { ArrayBuffer, Number: toNumber } = globalThis;
+export const { isView } = ArrayBuffer;
 
 export const startsWith = uncurryThis(String.prototype.startsWith);
 export const slice = uncurryThis(String.prototype.slice);
@@ -43,6 +47,7 @@ export const byteLength = getter(Object.getPrototypeOf(Uint8Array.prototype), "b
 
 export const requestMethod = getter(Request.prototype, "method");
 export const requestUrl = getter(Request.prototype, "url");
+export const requestBytes = uncurryThis(Request.prototype.arrayBuffer);
 export const requestText = uncurryThis(Request.prototype.text);
 export const responseOk = getter(Response.prototype, "ok");
 export const responseText = uncurryThis(Response.prototype.text);

@@ -24,6 +24,7 @@ export function nativeOptions(
     site: JSON.stringify(site(options.siteInfo)),
     wallTimeMs: numberOrNull(options.limits?.wallTimeMs),
     memoryMb: numberOrNull(options.limits?.memoryMb),
+    maxUploadMb: maxUploadMb(env),
   };
 }
 
@@ -56,6 +57,12 @@ export function wallTimeMs(options: SandboxOptions): number {
 function numberOrNull(limit: unknown): number | null {
   if (limit === undefined || limit === null) return null;
   return typeof limit === "number" ? limit : Number.NaN;
+}
+
+/** Unset is the default; anything but a number is refused in Rust. */
+function maxUploadMb(env: NodeJS.ProcessEnv): number | null {
+  const text = env.EMDASH_SANDBOX_MAX_UPLOAD_MB?.trim();
+  return text ? Number(text) : null;
 }
 
 function inherited(env: NodeJS.ProcessEnv): [string, string][] {

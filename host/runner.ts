@@ -2,6 +2,7 @@
 import type { SandboxEmailSendCallback, SandboxRunner, SandboxRunnerFactory } from "emdash";
 import type { NativeClaims } from "../index.js";
 import {
+  type Answer,
   type Host,
   operations,
   type PluginScope,
@@ -132,10 +133,13 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     return this.#inbox?.native.epoch ?? 0;
   }
 
-  #onCall({ plugin, call, method, args }: EventOf<"call">): void {
+  #onCall({ plugin, call, method, args, upload }: EventOf<"call">): void {
     const native = this.#inbox?.native;
-    this.#perform(plugin, method, args).then(
-      (answer) => native?.answer(plugin, call, answer ?? null),
+    this.#perform(plugin, method, args, upload).then(
+      (answer) => {
+        if (typeof answer === "object") native?.answer(plugin, call, answer.value, bufferOf(answer.bytes));
+        else native?.answer(plugin, call, answer ?? null, null);
+      },
       (error) => {
         const refusal = refusalOf(error, method);
         // The answer first: whatever happens to the log, the plugin must not wait.
@@ -149,12 +153,13 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     plugin: number,
     method: string,
     args: readonly (string | null)[],
-  ): Promise<string | undefined> {
+    upload: Uint8Array | null,
+  ): Promise<Answer> {
     const scope = this.#plugins.get(plugin)?.scope;
     const operation = operations.get(method);
     if (scope === undefined || operation === undefined)
       throw new Error(`the host has no operation ${method}`);
-    return await operation(this.#host, scope, args);
+    return await operation(this.#host, scope, args, upload);
   }
 
   /** What the plugin may not learn, its operator must. */
@@ -169,6 +174,11 @@ export class WorkerdSandboxRunner implements SandboxRunner {
   #byId(id: string): SandboxedPlugin | undefined {
     return [...this.#plugins.values()].find((plugin) => plugin.id === id && !plugin.isTerminated);
   }
+}
+
+/** The same bytes, as what crosses to the addon. */
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** What a plugin is told of an error; `isWhole` when that is all there is to say. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Host, publicMessage } from "../../host/bridge/index.js";
-import { readBytes, storeUpload } from "../../host/bridge/media.js";
+import { storeUpload } from "../../host/bridge/media.js";
 import type { MediaStorage } from "../../host/bridge/operation.js";
 import { type Caller, callerOf, hostOn } from "../support/bridge.js";
 import { databaseKinds, type TemporaryDatabase } from "../support/database.js";
@@ -204,28 +204,59 @@ describe.each(databaseKinds())("media on %s", (_kind, open) => {
 
     it("come whole", async () => {
       const { mediaStorage } = streaming([[1], [2, 3]]);
-      expect([...(await readBytes(hostWith(mediaStorage), "01A", 3))]).toEqual([1, 2, 3]);
+      const caller = callerOf(database.db, { id: "r" }, { mediaStorage });
+      expect(await caller("media/readBytes", "01A", "3")).toEqual({
+        bytes: Buffer.from([1, 2, 3]),
+        filename: "01A.png",
+        mimeType: "image/png",
+        size: 3,
+      });
     });
 
     it("are refused by the size that the row says, and cut when the row does not say it", async () => {
       const known = streaming([[1]]);
-      expect(await refusal(readBytes(hostWith(known.mediaStorage), "01A", 2))).toBe(
-        "Media 01A is larger than 2 bytes",
-      );
+      expect(
+        await refusal(
+          callerOf(database.db, { id: "r" }, { mediaStorage: known.mediaStorage })(
+            "media/readBytes",
+            "01A",
+            "2",
+          ),
+        ),
+      ).toBe("Media 01A is larger than 2 bytes");
+      await database.db.updateTable("media").set({ size: null }).where("id", "=", "01D").execute();
       const unknown = streaming([[1, 2], [3], [4], [5], [6]]);
-      expect(await refusal(readBytes(hostWith(unknown.mediaStorage), "01E", 2))).toBe(
-        "Media 01E is larger than 2 bytes",
-      );
+      expect(
+        await refusal(
+          callerOf(database.db, { id: "r" }, { mediaStorage: unknown.mediaStorage })(
+            "media/readBytes",
+            "01D",
+            "2",
+          ),
+        ),
+      ).toBe("Media 01D is larger than 2 bytes");
       expect(unknown.wasCancelled()).toBe(true);
     });
 
     it("need an EmDash that gives them, and a file", async () => {
-      expect(await refusal(readBytes(hostWith(memory().mediaStorage), "01A", 9))).toContain(
-        "needs an EmDash newer than 0.34",
-      );
-      expect(await refusal(readBytes(hostWith(streaming([]).mediaStorage), "gone", 9))).toBe(
-        "Media not found: gone",
-      );
+      expect(
+        await refusal(
+          callerOf(database.db, { id: "r" }, { mediaStorage: memory().mediaStorage })(
+            "media/readBytes",
+            "01A",
+            "9",
+          ),
+        ),
+      ).toContain("needs an EmDash newer than 0.34");
+      expect(
+        await refusal(
+          callerOf(database.db, { id: "r" }, { mediaStorage: streaming([]).mediaStorage })(
+            "media/readBytes",
+            "gone",
+            "9",
+          ),
+        ),
+      ).toBe("Media not found or not ready: gone");
     });
   });
 });

@@ -15,7 +15,8 @@ export function callerOf(
   return async (method, ...args) => {
     const run = operations.get(method);
     if (run === undefined) throw new Error(`there is no operation ${method}`);
-    const answer = await run(host, scope, args);
+    const answer = await run(host, scope, args, null);
+    if (typeof answer === "object") return { ...JSON.parse(answer.value), bytes: answer.bytes };
     return answer === undefined ? undefined : JSON.parse(answer);
   };
 }

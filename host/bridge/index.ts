@@ -36,6 +36,8 @@ export const operations: ReadonlyMap<string, Operation> = new Map([
   ["taxonomy/entryTerms", taxonomies.entryTerms],
   ["media/get", media.get],
   ["media/list", media.list],
+  ["media/upload", media.upload],
+  ["media/readBytes", media.readBytes],
   ["media/delete", media.remove],
   ["users/get", users.get],
   ["users/getByEmail", users.getByEmail],
@@ -45,5 +47,5 @@ export const operations: ReadonlyMap<string, Operation> = new Map([
 
 export { publicMessage } from "./database-errors.js";
 export { EmDash } from "./emdash.js";
-export type { Host, Operation, PluginScope } from "./operation.js";
+export type { Answer, Host, Operation, PluginScope } from "./operation.js";
 export { type RouteErrorCode, routeErrorOf } from "./route-errors.js";

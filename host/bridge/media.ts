@@ -1,4 +1,4 @@
-/** `ctx.media`. The bytes of a file do not come with a call's arguments: {@link storeUpload} and {@link readBytes}. */
+/** `ctx.media`. The bytes of a file do not come with a call's arguments, but beside them, as they are. */
 import { monotonicFactory } from "ulidx";
 import { PublicError } from "./database-errors.js";
 import { type Database, type Host, type MediaStorage, operation } from "./operation.js";
@@ -41,6 +41,14 @@ export const remove = operation<[id: string]>(async (host, _plugin, [id]) => {
   }
   return "true";
 });
+
+/** `bytes` says where they come from, which Rust has seen to. */
+export const upload = operation<[filename: string, contentType: string, bytes: string]>(
+  async (host, _plugin, [filename, contentType], bytes) => {
+    if (bytes === null) throw new PublicError("the bytes of this upload are not there");
+    return await storeUpload(host, { filename, contentType, bytes });
+  },
+);
 
 export interface Upload {
   filename: string;
@@ -89,24 +97,34 @@ export async function insertMediaRow(
     .execute();
 }
 
-/** `media/readBytes`. No more than `maxBytes` are ever held. */
-export async function readBytes(host: Host, id: string, maxBytes: number): Promise<Uint8Array> {
+/** Only what is ready; no more than `maxBytes` are ever held. */
+export const readBytes = operation<[id: string, maxBytes: string]>(async (host, _plugin, [id, limit]) => {
   const storage = host.mediaStorage;
   if (!storage?.download) {
     throw new PublicError(
       "media.readBytes needs an EmDash newer than 0.34: the installed one does not give plugins a file's bytes",
     );
   }
+  const maxBytes = Number(limit);
   const row = await host.db
     .selectFrom("media")
     .where("id", "=", id)
-    .select(["storage_key", "size"])
+    .where("status", "=", "ready")
+    .selectAll()
     .executeTakeFirst();
-  if (row === undefined) throw new PublicError(`Media not found: ${id}`);
-  if (row.size !== null && row.size > maxBytes) throw tooLarge(id, maxBytes);
+  if (row === undefined) throw new PublicError(`Media not found or not ready: ${id}`);
+  const tooLarge = () => new PublicError(`Media ${id} is larger than ${maxBytes} bytes`);
+  if (row.size !== null && row.size > maxBytes) throw tooLarge();
   const { body } = await storage.download(row.storage_key);
-  return await collect(body, maxBytes, () => tooLarge(id, maxBytes));
-}
+  const bytes = await collect(body, maxBytes, tooLarge);
+  const value = JSON.stringify({
+    filename: row.filename,
+    mimeType: row.mime_type,
+    size: bytes.byteLength,
+    contentHash: row.content_hash ?? undefined,
+  });
+  return { value, bytes };
+});
 
 async function collect(
   body: ReadableStream<Uint8Array>,
@@ -122,10 +140,6 @@ async function collect(
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
-}
-
-function tooLarge(id: string, maxBytes: number): PublicError {
-  return new PublicError(`Media ${id} is larger than ${maxBytes} bytes`);
 }
 
 async function removeFile(host: Host, storage: MediaStorage, key: string, what: string): Promise<void> {

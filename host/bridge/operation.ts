@@ -39,10 +39,18 @@ export interface StorageIndexes {
 }
 
 /**
- * One operation. A string parameter is itself, any other is its JSON text, an absent one is `null`. The answer is JSON
- * text, or `undefined` for a method that returns nothing.
+ * One operation. A string parameter is itself, any other is its JSON text, an absent one is `null`.
  */
-export type Operation = (host: Host, plugin: PluginScope, args: Arguments) => Promise<string | undefined>;
+export type Operation = (
+  host: Host,
+  plugin: PluginScope,
+  args: Arguments,
+  /** The bytes of a file that the call brings. */
+  upload: Uint8Array | null,
+) => Promise<Answer>;
+
+/** JSON text, or `undefined` for a method that returns nothing; with bytes, which become the value's member `bytes`. */
+export type Answer = string | undefined | { value: string; bytes: Uint8Array };
 
 export type Arguments = readonly (string | null)[];
 
@@ -51,7 +59,7 @@ export type Arguments = readonly (string | null)[];
  * the type system cannot see: the two must list the same parameters in the same order.
  */
 export function operation<Named extends Arguments>(
-  run: (host: Host, plugin: PluginScope, args: Named) => Promise<string | undefined>,
+  run: (host: Host, plugin: PluginScope, args: Named, upload: Uint8Array | null) => Promise<Answer>,
 ): Operation {
   return run as Operation;
 }

@@ -9,6 +9,7 @@ use crate::token::Key;
 #[derive(Debug)]
 pub(super) struct Admissions {
     key: Key,
+    max_upload: usize,
     /// By load: a load has one process that serves at a time.
     admitted: Mutex<HashMap<u64, Admitted>>,
 }
@@ -28,11 +29,17 @@ pub(crate) struct Admission {
 }
 
 impl Admissions {
-    pub(super) fn new(key: Key) -> Self {
+    pub(super) fn new(key: Key, max_upload: usize) -> Self {
         Self {
             key,
+            max_upload,
             admitted: Mutex::default(),
         }
+    }
+
+    /// In bytes.
+    pub(super) fn max_upload(&self) -> usize {
+        self.max_upload
     }
 
     pub(super) fn admit(this: &Arc<Self>, load: u64, pid: u32, delivery: Delivery) -> Admission {

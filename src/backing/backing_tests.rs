@@ -42,7 +42,7 @@ fn post(token: &str, path: &str, body: &str) -> String {
 #[tokio::test]
 async fn a_plugins_own_process_delivers_frames_and_nobody_else_does() {
     let (key, other) = (Key::generate().unwrap(), Key::generate().unwrap());
-    let server = BackingServer::start(key.clone()).unwrap();
+    let server = BackingServer::start(key.clone(), 4).unwrap();
     let (delivery, mut inbox) = delivery_for_tests();
     let us = std::process::id();
     let token = key.sign(&claims(1));
@@ -94,7 +94,7 @@ async fn a_plugins_own_process_delivers_frames_and_nobody_else_does() {
 #[tokio::test]
 async fn a_body_past_the_limit_and_one_that_is_no_text_are_refused() {
     let key = Key::generate().unwrap();
-    let server = BackingServer::start(key.clone()).unwrap();
+    let server = BackingServer::start(key.clone(), 4).unwrap();
     let (delivery, _inbox) = delivery_for_tests();
     let _admission = server.admit(1, std::process::id(), delivery);
     let token = key.sign(&claims(1));
@@ -112,4 +112,22 @@ async fn a_body_past_the_limit_and_one_that_is_no_text_are_refused() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+}
+
+#[tokio::test]
+async fn bytes_wait_for_the_call_that_names_them_and_are_bounded_by_themselves() {
+    let key = Key::generate().unwrap();
+    let server = BackingServer::start(key.clone(), 4).unwrap();
+    let (delivery, _inbox) = delivery_for_tests();
+    let _admission = server.admit(1, std::process::id(), delivery.clone());
+    let token = key.sign(&claims(1));
+    assert_eq!(
+        ask(&server, post(token.expose(), "/bytes", "four")).await,
+        "HTTP/1.1 200 OK"
+    );
+    assert_eq!(delivery.uploads().take(1).as_deref(), Some(&b"four"[..]));
+    assert_eq!(
+        ask(&server, post(token.expose(), "/bytes", "fives")).await,
+        "HTTP/1.1 413 Payload Too Large"
+    );
 }

@@ -1,4 +1,4 @@
-//! The backing server: where a plugin's process sends what is too large for its WebSocket, over a Unix socket.
+//! The backing server: where a plugin's process sends what is too large for its WebSocket, and bytes, over a Unix socket.
 //!
 //! One per runner. workerd injects the plugin's token as a header, so a caller is who it says only if the token is one
 //! that we signed, its load has a process that serves, and the connection comes from that very process. All of that is
@@ -51,12 +51,12 @@ pub(crate) struct BackingServer {
 }
 
 impl BackingServer {
-    /// Must be called within the io thread's runtime.
-    pub(crate) fn start(key: Key) -> io::Result<Self> {
+    /// `max_upload` bounds a file's bytes. Must be called within the io thread's runtime.
+    pub(crate) fn start(key: Key, max_upload: usize) -> io::Result<Self> {
         let (socket, listener) = PrivateSocket::bind()?;
         listener.set_nonblocking(true)?;
         let listener = UnixListener::from_std(listener)?;
-        let admissions = Arc::new(Admissions::new(key));
+        let admissions = Arc::new(Admissions::new(key, max_upload));
         let task = tokio::spawn(accept(listener, Arc::clone(&admissions)));
         Ok(Self {
             socket: Arc::new(socket),
@@ -136,12 +136,14 @@ async fn answer(
         .zip(pid)
         .and_then(|(token, pid)| admissions.find(token, pid))
         .ok_or(Refusal::Stranger)?;
-    if (request.method(), request.uri().path()) != (&Method::POST, "/frames") {
-        return Err(Refusal::NoSuchThing);
-    }
+    let (limit, is_upload) = match (request.method(), request.uri().path()) {
+        (&Method::POST, "/frames") => (MAX_LARGE_FRAME_BYTES, false),
+        (&Method::POST, "/bytes") => (admissions.max_upload(), true),
+        _ => return Err(Refusal::NoSuchThing),
+    };
     // One body at a time, so that a plugin can't make the host hold many. The guest sends them one by one.
     let _turn = delivery.turn().ok_or(Refusal::TooMany)?;
-    let body = Limited::new(request.into_body(), MAX_LARGE_FRAME_BYTES).collect();
+    let body = Limited::new(request.into_body(), limit).collect();
     let body = tokio::time::timeout(BODY_TIMEOUT, body)
         .await
         .map_err(|_| Refusal::Stalled)?
@@ -149,10 +151,15 @@ async fn answer(
             if error.is::<hyper::Error>() {
                 Refusal::Broken
             } else {
-                Refusal::TooLarge
+                Refusal::TooLarge { limit }
             }
-        })?;
-    let frame = String::from_utf8(body.to_bytes().into()).map_err(|_| Refusal::Broken)?;
+        })?
+        .to_bytes();
+    if is_upload {
+        let number = delivery.uploads().keep(body);
+        return Ok(status(StatusCode::OK, number.to_string()));
+    }
+    let frame = String::from_utf8(body.into()).map_err(|_| Refusal::Broken)?;
     delivery.deliver(frame).await;
     Ok(status(StatusCode::NO_CONTENT, ""))
 }
@@ -163,7 +170,10 @@ enum Refusal {
     Stranger,
     NoSuchThing,
     Stalled,
-    TooLarge,
+    /// In bytes.
+    TooLarge {
+        limit: usize,
+    },
     TooMany,
     Broken,
 }
@@ -174,18 +184,21 @@ impl Refusal {
             Self::Stranger => status(StatusCode::UNAUTHORIZED, "no loaded plugin's process speaks here"),
             Self::NoSuchThing => status(StatusCode::NOT_FOUND, "there is no such thing here"),
             Self::Stalled => status(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
-            Self::TooLarge => status(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "an answer or call is limited to 64 MiB",
-            ),
+            Self::TooLarge { limit } => {
+                let limit = limit / 1024 / 1024;
+                status(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    format!("more than {limit} MiB at once"),
+                )
+            }
             Self::TooMany => status(StatusCode::TOO_MANY_REQUESTS, "one large frame is sent at a time"),
             Self::Broken => status(StatusCode::BAD_REQUEST, "the body can't be read"),
         }
     }
 }
 
-fn status(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
+fn status(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(text.into()));
     *response.status_mut() = status;
     response
 }

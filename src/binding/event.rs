@@ -1,12 +1,13 @@
 //! What crosses to JavaScript: plain objects, told apart by `kind`.
 
+use napi::bindgen_prelude::Buffer;
 use napi_derive::napi;
 
 use crate::supervisor::{Event, Log, Names};
 use crate::workerd::Stream;
 
 /// A message of the addon. `null` is none.
-#[derive(Debug)]
+#[allow(missing_debug_implementations, reason = "napi's Buffer has none")]
 #[napi(
     discriminant = "kind",
     discriminant_case = "lowercase",
@@ -35,6 +36,8 @@ pub enum NativeEvent {
         method: String,
         #[napi(ts_type = "Array<string | null>")]
         args: Vec<Option<String>>,
+        /// The bytes of a file that it brings.
+        upload: Option<Buffer>,
     },
     /// A line for the operator: from a plugin's `ctx.log`, its process's output (`stdout`, `stderr`), or the addon
     /// (`notice`). `data` is JSON text.
@@ -71,12 +74,14 @@ impl From<Event> for NativeEvent {
                 plugin,
                 call,
                 operation,
+                upload,
                 ..
             } => Self::Call {
                 plugin,
                 call: number(call),
                 method: operation.name().to_owned(),
                 args: operation.args,
+                upload: upload.map(|bytes| Vec::from(bytes).into()),
             },
             Event::Log(log) => log.into(),
         }

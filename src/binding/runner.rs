@@ -1,6 +1,7 @@
 //! The one class of the addon.
 
-use napi::bindgen_prelude::{Function, Utf16String};
+use bytes::Bytes;
+use napi::bindgen_prelude::{Buffer, Function, Utf16String};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
 use serde_json::value::RawValue;
@@ -8,7 +9,7 @@ use serde_json::value::RawValue;
 use super::event::NativeEvent;
 use crate::error::{Error, ErrorCode, Refusal, RouteError};
 use crate::limits::Limits;
-use crate::supervisor::{Kind, Options, Outbox, Supervisor};
+use crate::supervisor::{Answer, Kind, Options, Outbox, Supervisor};
 use crate::workerd::Programs;
 
 /// How a runner is set up. Limits cross as numbers of any kind and are checked in Rust; `null` is the default.
@@ -25,6 +26,7 @@ pub struct NativeOptions {
     pub site: String,
     pub wall_time_ms: Option<f64>,
     pub memory_mb: Option<f64>,
+    pub max_upload_mb: Option<f64>,
 }
 
 /// What `load` gives back: an expected failure is data. `failure` is `null` exactly when the other fields are not.
@@ -66,7 +68,7 @@ pub struct NativeClaims {
     pub storage_collections: Vec<String>,
 }
 
-#[derive(Debug)]
+#[allow(missing_debug_implementations, reason = "napi's Buffer has none")]
 #[napi(object, object_from_js = false)]
 pub struct Drained {
     pub events: Vec<NativeEvent>,
@@ -142,10 +144,12 @@ impl NativeRunner {
             .invoke(plugin, counter(request), kind, name, payload);
     }
 
-    /// Answers a `call` with JSON text, or with nothing.
+    /// Answers a `call` with JSON text, or with nothing. `bytes` become the member `bytes` of the value, an object.
     #[napi(catch_unwind)]
-    pub fn answer(&self, plugin: u32, call: f64, value: Option<String>) {
-        self.supervisor.answer(plugin, counter(call), Ok(value));
+    pub fn answer(&self, plugin: u32, call: f64, value: Option<String>, bytes: Option<Buffer>) {
+        let bytes = bytes.map(|bytes| Bytes::from(Vec::from(bytes)));
+        let answer = Answer { value, bytes };
+        self.supervisor.answer(plugin, counter(call), Ok(answer));
     }
 
     /// Refuses a `call`: with a sentence, and the code of one of EmDash's route errors if it is one.
@@ -218,7 +222,7 @@ impl NativeOptions {
                     .map(|(k, v)| (k.into(), v.into()))
                     .collect(),
             },
-            limits: Limits::new(self.wall_time_ms, self.memory_mb)?,
+            limits: Limits::new(self.wall_time_ms, self.memory_mb, self.max_upload_mb)?,
             site,
         })
     }

@@ -95,6 +95,10 @@ pub enum BridgeError {
     /// PostgreSQL holds no NUL in a text, and libSQL's driver cuts what it reads there.
     #[error("Parameter {0} must not contain NUL")]
     Nul(&'static str),
+    #[error("Parameter {0} must be a string or array of numbers")]
+    NotBytes(&'static str),
+    #[error("Parameter {0} must be a whole number from 1 to {limit}", limit = params::LARGEST_READ_BYTES)]
+    NotAByteLimit(&'static str),
 }
 
 /// Checks a call: that its method exists, its body is an object, the plugin holds what the operation needs, and the

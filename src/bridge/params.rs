@@ -11,6 +11,10 @@ const DEFAULT_PAGE: u8 = 50;
 /// The most entries that one call may write: EmDash's other runners set it.
 pub(super) const LARGEST_BATCH: usize = 100;
 
+/// What `ctx.media.readBytes` reads by default and at most (EmDash's documentation of it).
+const DEFAULT_READ_BYTES: i64 = 10 * 1024 * 1024;
+pub(super) const LARGEST_READ_BYTES: i64 = 16 * 1024 * 1024;
+
 /// The one option of `content.create`.
 const LOCALE: &str = "locale";
 
@@ -40,6 +44,8 @@ enum Accepts {
     ContentIds,
     CreateOptions,
     EmailMessage,
+    Bytes,
+    ByteLimit,
     OptionalInteger,
     ContentLimit,
     QueryLimit,
@@ -134,6 +140,17 @@ pub(super) const fn create_options(name: &'static str) -> Param {
 /// An object with the strings `to`, `subject` and `text`, and perhaps `html`.
 pub(super) const fn email_message(name: &'static str) -> Param {
     param(name, Accepts::EmailMessage)
+}
+
+/// The bytes of a file: from the guest the number under which they wait, which came over the backing server; from a
+/// caller of `createBridgeHandler` the bytes themselves, as base64 or as an array of numbers.
+pub(super) const fn bytes(name: &'static str) -> Param {
+    param(name, Accepts::Bytes)
+}
+
+/// How many bytes may be read, as text: [`DEFAULT_READ_BYTES`] when absent, [`LARGEST_READ_BYTES`] at most.
+pub(super) const fn byte_limit(name: &'static str) -> Param {
+    param(name, Accepts::ByteLimit)
 }
 
 /// A whole number that a database's integer column can be compared to, also in a string; or nothing.
@@ -239,6 +256,17 @@ impl Param {
                 .filter(|message| is_email_message(message))
                 .map(text)
                 .ok_or(BridgeError::NotAnEmailMessage),
+            Accepts::Bytes => field
+                .filter(|value| is_bytes(value))
+                .map(text)
+                .ok_or(BridgeError::NotBytes(name)),
+            Accepts::ByteLimit => match field {
+                None => Ok(Some(DEFAULT_READ_BYTES.to_string())),
+                Some(value) => integer(value)
+                    .filter(|limit| (1..=LARGEST_READ_BYTES).contains(&i64::from(*limit)))
+                    .map(|limit| Some(limit.to_string()))
+                    .ok_or(BridgeError::NotAByteLimit(name)),
+            },
             Accepts::OptionalInteger => match field {
                 None => Ok(None),
                 Some(value) => integer(value)
@@ -273,6 +301,17 @@ fn utf8(name: &'static str, value: &RawValue, otherwise: BridgeError) -> Result<
         return Err(BridgeError::Nul(name));
     }
     String::from_utf8(bytes).map_err(|_| BridgeError::UnpairedSurrogate(name))
+}
+
+fn is_bytes(value: &RawValue) -> bool {
+    match Kind::of(value) {
+        Kind::Number | Kind::String => true,
+        Kind::Array => {
+            let mut only_numbers = true;
+            json::elements(value, |element| only_numbers &= Kind::of(element) == Kind::Number) && only_numbers
+        }
+        Kind::Null | Kind::Boolean | Kind::Object => false,
+    }
 }
 
 fn is_collection_name(name: &str) -> bool {

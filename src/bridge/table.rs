@@ -3,9 +3,9 @@
 //! Names and body fields are those that EmDash's other runners use on the wire, so that `createBridgeHandler` takes
 //! their calls, too. The operation of the same name in `host/bridge/` gets the arguments in the row's order.
 use super::params::{
-    Param, collection_name, content_batch, content_data, content_ids, content_limit, content_updates,
-    create_options, cursor, email_message, items, json, lenient_string, lossy_string, one_of,
-    optional_integer, optional_json, optional_record, optional_string, order_by, query_limit, string,
+    Param, byte_limit, bytes, collection_name, content_batch, content_data, content_ids, content_limit,
+    content_updates, create_options, cursor, email_message, items, json, lenient_string, lossy_string,
+    one_of, optional_integer, optional_json, optional_record, optional_string, order_by, query_limit, string,
     string_array,
 };
 use crate::manifest::Capability;
@@ -44,6 +44,8 @@ pub enum Method {
     TaxonomyEntryTerms,
     MediaGet,
     MediaList,
+    MediaUpload,
+    MediaReadBytes,
     MediaDelete,
     UsersGet,
     UsersGetByEmail,
@@ -136,6 +138,12 @@ static TABLE: &[Row] = &[
     row(Method::MediaGet, "media/get", READS_MEDIA, &[string("id")]),
     row(Method::MediaList, "media/list", READS_MEDIA, &[
         lenient_string("mimeType"), content_limit("limit"), cursor("cursor"),
+    ]),
+    row(Method::MediaUpload, "media/upload", WRITES_MEDIA, &[
+        string("filename"), string("contentType"), bytes("bytes"),
+    ]),
+    row(Method::MediaReadBytes, "media/readBytes", Need::Capability(Capability::MediaBytesRead), &[
+        string("id"), byte_limit("maxBytes"),
     ]),
     row(Method::MediaDelete, "media/delete", WRITES_MEDIA, &[string("id")]),
     row(Method::UsersGet, "users/get", READS_USERS, &[string("id")]),

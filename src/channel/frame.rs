@@ -161,6 +161,11 @@ pub(crate) fn result(call: u64, value: Option<&str>) -> String {
     }
 }
 
+/// `{"result":7,"value":{…},"bytes":true}`: bytes have been left with the guest that belong into the value.
+pub(crate) fn result_with_bytes(call: u64, value: &str) -> String {
+    format!(r#"{{"result":{call},"value":{value},"bytes":true}}"#)
+}
+
 /// `{"result":7,"error":"…"}`, or `{"result":7,"error":{"code":"…","message":"…","status":503}}`.
 pub(crate) fn refusal(call: u64, refusal: &Refusal) -> String {
     let mut frame = format!(r#"{{"result":{call},"error":"#);

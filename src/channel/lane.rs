@@ -1,5 +1,5 @@
-//! The HTTP lane of a channel: the host's frames past [`MAX_FRAME_BYTES`] go as bodies of plain requests on the same
-//! socket. The guest's take the backing server.
+//! The HTTP lane of a channel: the host's frames past [`MAX_FRAME_BYTES`], and bytes, go as bodies of plain requests on
+//! the same socket. The guest's take the backing server.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -27,15 +27,14 @@ pub(crate) enum LaneError {
     Request(#[from] hyper::http::Error),
 }
 
-/// Leaves a frame with the guest. A connection of its own each time: large frames are rare, and workerd closes idle ones.
-pub(super) async fn put(socket: &PrivateSocket, number: u64, frame: String) -> Result<(), LaneError> {
+/// Leaves a body with the guest. A connection of its own each time: large ones are rare, and workerd closes idle ones.
+pub(super) async fn put(socket: &PrivateSocket, path: String, body: Bytes) -> Result<(), LaneError> {
     let stream = TokioIo::new(socket.connect().await?);
     let (mut sender, connection) = http1::handshake(stream).await?;
     tokio::spawn(connection);
-    let request = Request::post(format!("/frames/{number}"))
+    let request = Request::post(path)
         .header(header::HOST, "plugin")
-        .header(header::CONTENT_TYPE, "text/plain; charset=utf-8")
-        .body(Full::new(Bytes::from(frame)))?;
+        .body(Full::new(body))?;
     let response = sender.send_request(request).await?;
     if response.status().is_success() {
         Ok(())

@@ -3,10 +3,12 @@
 mod budget;
 pub(crate) mod frame;
 mod lane;
+mod uploads;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::UnixStream;
@@ -17,6 +19,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use self::budget::Budget;
 use self::lane::MAX_FRAME_BYTES;
 pub(crate) use self::lane::MAX_LARGE_FRAME_BYTES;
+pub(crate) use self::uploads::Uploads;
 use crate::workerd::PrivateSocket;
 
 /// The guest sends at most 1 Mi UTF-16 units, three bytes each, in one message; past that it uses the lane.
@@ -81,9 +84,15 @@ pub(crate) enum ChannelError {
 pub(crate) struct Delivery {
     received: mpsc::Sender<Received>,
     turns: Arc<Semaphore>,
+    uploads: Arc<Uploads>,
 }
 
 impl Delivery {
+    /// Where bytes wait for the call that names them.
+    pub(crate) fn uploads(&self) -> &Uploads {
+        &self.uploads
+    }
+
     /// To be held while a frame is read and delivered; `None` while another one is.
     pub(crate) fn turn(&self) -> Option<SemaphorePermit<'_>> {
         self.turns.try_acquire().ok()
@@ -102,6 +111,7 @@ pub(crate) fn delivery_for_tests() -> (Delivery, mpsc::Receiver<Received>) {
         Delivery {
             received,
             turns: Arc::new(Semaphore::new(1)),
+            uploads: Arc::default(),
         },
         inbox,
     )
@@ -135,6 +145,7 @@ impl Channel {
         let delivery = Delivery {
             received,
             turns: Arc::new(Semaphore::new(1)),
+            uploads: Arc::default(),
         };
         Ok(Self {
             outbox,
@@ -147,31 +158,43 @@ impl Channel {
         })
     }
 
+    /// Bytes that the guest has sent ahead of a call, handed out once.
+    pub(crate) fn upload(&self, number: u64) -> Option<Bytes> {
+        self.delivery.uploads.take(number)
+    }
+
+    /// Sends bytes, and then the frame that names them.
+    pub(crate) fn send_with_bytes(&self, frame: String, call: u64, bytes: Bytes) {
+        self.send_over_lane(format!("/bytes/{call}"), bytes, frame);
+    }
+
     /// Never waits. What can't be sent any more is dropped: its answer could not come either.
     pub(crate) fn send(&self, frame: String) {
-        self.budget.take(frame.len());
         if frame.len() <= MAX_FRAME_BYTES {
+            self.budget.take(frame.len());
             let _ = self.outbox.send(frame.into());
             return;
         }
         let number = self.last_stored.fetch_add(1, Ordering::Relaxed);
+        self.send_over_lane(format!("/frames/{number}"), frame.into(), frame::stored(number));
+    }
+
+    /// Leaves `body` with the guest, and then sends the frame that tells it so.
+    fn send_over_lane(&self, path: String, body: Bytes, notice: String) {
+        let bytes = body.len();
+        self.budget.take(bytes + notice.len());
         let (socket, outbox) = (Arc::clone(&self.socket), self.outbox.clone());
         let (lane, budget) = (Arc::clone(&self.lane), Arc::clone(&self.budget));
         let received = self.delivery.received.clone();
         tokio::spawn(async move {
-            let bytes = frame.len();
             let taken = {
                 let _turn = lane.lock().await;
-                lane::put(&socket, number, frame).await
+                lane::put(&socket, path, body).await
             };
             budget.give_back(bytes);
             // Nobody hears either when the process has ended.
             match taken {
-                Ok(()) => {
-                    let notice = frame::stored(number);
-                    budget.take(notice.len());
-                    drop(outbox.send(notice.into()));
-                }
+                Ok(()) => drop(outbox.send(notice.into())),
                 Err(error) => drop(received.send(Received::Closed(error.into())).await),
             }
         });

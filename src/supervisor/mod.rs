@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
 pub use self::outbox::{Event, Log, Names, Outbox};
-pub use self::plugin::Kind;
+pub use self::plugin::{Answer, Kind};
 use self::plugin::{Call, Command, OnReady, Plugin, Subject};
 use self::start::Blueprint;
 use crate::backing::BackingServer;
@@ -104,7 +104,7 @@ impl Supervisor {
         let key = Key::generate().map_err(|error| no_system(&error))?;
         let backing = {
             let _within = runtime.enter();
-            BackingServer::start(key.clone()).map_err(|error| no_system(&error))?
+            BackingServer::start(key.clone(), limits.max_upload).map_err(|error| no_system(&error))?
         };
         Ok(Self {
             runtime,
@@ -214,7 +214,7 @@ impl Supervisor {
     }
 
     /// The host's answer to an [`Event::Call`]: JSON text, nothing, or why there is none.
-    pub fn answer(&self, plugin: u32, call: u64, result: Result<Option<String>, Refusal>) {
+    pub fn answer(&self, plugin: u32, call: u64, result: Result<Answer, Refusal>) {
         let plugins = self.lock();
         let commands = plugins.loaded.get(&plugin).map(|loaded| &loaded.commands);
         if let Some(commands) = commands.or_else(|| plugins.draining.get(&plugin)) {
@@ -307,7 +307,7 @@ impl Supervisor {
         Blueprint {
             programs: Arc::clone(&self.programs),
             code: code.into(),
-            binding: binding(manifest, &self.site),
+            binding: binding(manifest, &self.site, &self.limits),
             v8_flags: self.limits.v8_flags(),
             deadline: START_DEADLINE,
             starts: Arc::clone(&self.starts),
@@ -397,11 +397,12 @@ fn claims(manifest: &Manifest, number: u32) -> Claims {
 }
 
 /// What the guest is told of the plugin that it runs.
-fn binding(manifest: &Manifest, site: &RawValue) -> String {
+fn binding(manifest: &Manifest, site: &RawValue, limits: &Limits) -> String {
     let members = serde_json::json!({
         "users": manifest.capabilities.contains(Capability::UsersRead),
         "email": manifest.capabilities.contains(Capability::EmailSend),
     });
     let plugin = serde_json::json!({ "id": manifest.id, "version": manifest.version });
-    format!(r#"{{"plugin":{plugin},"site":{site},"members":{members}}}"#)
+    let limits = serde_json::json!({ "uploadBytes": limits.max_upload });
+    format!(r#"{{"plugin":{plugin},"site":{site},"members":{members},"limits":{limits}}}"#)
 }

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
+
 use crate::bridge::Operation;
 use crate::error::Error;
 use crate::supervisor::authority::Authority;
@@ -32,6 +34,8 @@ pub enum Event {
         plugin: u32,
         call: u64,
         operation: Operation,
+        /// The bytes of a file that it brings.
+        upload: Option<Bytes>,
         authority: Authority,
     },
     Log(Log),

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -14,7 +15,7 @@ use super::invocations::Invocations;
 use super::outbox::{Event, Log, Names, Outbox};
 use super::start::{Blueprint, Session, StartError, start};
 use super::state::{Effect, Input, State};
-use crate::bridge::{self, Grants, Method};
+use crate::bridge::{self, Grants, Method, Operation};
 use crate::channel::frame::{self, Incoming};
 use crate::channel::{Received, Text};
 use crate::error::{Error, ErrorCode, Refusal};
@@ -49,14 +50,32 @@ struct HostCall {
 /// How long after its end a process's last frames are waited for, should the channel not close behind them.
 const LAST_FRAMES: Duration = Duration::from_millis(50);
 
+/// The host's answer to a call of a plugin.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// JSON text; `None` for `undefined`.
+    pub value: Option<String>,
+    /// What the guest puts into the value, an object, as `bytes`.
+    pub bytes: Option<Bytes>,
+}
+
+impl Answer {
+    fn json(text: &str) -> Self {
+        Self {
+            value: Some(text.to_owned()),
+            bytes: None,
+        }
+    }
+}
+
 /// What JavaScript asks of a plugin.
 #[derive(Debug)]
 pub(super) enum Command {
     Call(Call),
-    /// The host's answer to a call of the plugin: JSON text or nothing, or why there is none.
+    /// The host's answer to a call of the plugin, or why there is none.
     Answer {
         call: u64,
-        result: Result<Option<String>, Refusal>,
+        result: Result<Answer, Refusal>,
     },
     Terminate,
 }
@@ -286,12 +305,17 @@ impl Plugin {
             Err(error) => self.send_to_guest(call, Err(error.to_string().into())),
             Ok(operation) if operation.method == Method::Log => {
                 self.log(operation.args);
-                self.send_to_guest(call, Ok(Some("null".into())));
+                self.send_to_guest(call, Ok(Answer::json("null")));
             }
             Ok(operation) => {
+                let upload = match self.upload_of(&operation) {
+                    Ok(upload) => upload,
+                    Err(message) => return self.send_to_guest(call, Err(message.into())),
+                };
                 let number = self.next_call;
                 self.next_call += 1;
-                let bytes = operation.args.iter().flatten().map(String::len).sum();
+                let arguments: usize = operation.args.iter().flatten().map(String::len).sum();
+                let bytes = arguments + upload.as_ref().map_or(0, Bytes::len);
                 self.calls.insert(number, HostCall { call, bytes });
                 self.call_bytes += bytes;
                 let (plugin, authority) = (self.subject.number, self.authority.until(until));
@@ -299,20 +323,36 @@ impl Plugin {
                     plugin,
                     call: number,
                     operation,
+                    upload,
                     authority,
                 });
             }
         }
     }
 
-    fn on_answer(&mut self, call: u64, result: Result<Option<String>, Refusal>) {
+    /// The bytes that an upload names by the number under which they wait.
+    fn upload_of(&self, operation: &Operation) -> Result<Option<Bytes>, &'static str> {
+        if operation.method != Method::MediaUpload {
+            return Ok(None);
+        }
+        let number = operation
+            .args
+            .last()
+            .and_then(|number| number.as_ref()?.parse().ok());
+        let upload = number.and_then(|number| self.state.session()?.channel.upload(number));
+        upload.map(Some).ok_or("the bytes of this upload are not there")
+    }
+
+    fn on_answer(&mut self, call: u64, result: Result<Answer, Refusal>) {
         let Some(HostCall { call, bytes }) = self.calls.remove(&call) else {
             return;
         };
         self.call_bytes -= bytes;
         // The answer is spliced into a frame: it must be one JSON value, whatever a row of the database held.
         let result = match result {
-            Ok(Some(text)) if serde_json::from_str::<&RawValue>(&text).is_err() => {
+            Ok(Answer {
+                value: Some(text), ..
+            }) if serde_json::from_str::<&RawValue>(&text).is_err() => {
                 Err("the host's answer can't be read".into())
             }
             result => result,
@@ -320,15 +360,22 @@ impl Plugin {
         self.send_to_guest(call, result);
     }
 
-    fn send_to_guest(&mut self, call: u64, result: Result<Option<String>, Refusal>) {
+    fn send_to_guest(&mut self, call: u64, result: Result<Answer, Refusal>) {
         // Call 0 wants no answer.
         let (Some(session), 1..) = (self.state.session_mut(), call) else {
             return;
         };
-        session.channel.send(match result {
-            Ok(value) => frame::result(call, value.as_deref()),
-            Err(refusal) => frame::refusal(call, &refusal),
-        });
+        match result {
+            Ok(Answer { value, bytes: None }) => session.channel.send(frame::result(call, value.as_deref())),
+            Ok(Answer {
+                value,
+                bytes: Some(bytes),
+            }) => {
+                let frame = frame::result_with_bytes(call, value.as_deref().unwrap_or("{}"));
+                session.channel.send_with_bytes(frame, call, bytes);
+            }
+            Err(refusal) => session.channel.send(frame::refusal(call, &refusal)),
+        }
     }
 
     /// The process ended, or with a `complaint` its channel did: it is no use any more.

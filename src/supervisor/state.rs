@@ -133,6 +133,14 @@ impl<S, C> State<S, C> {
     }
 
     /// The process, where there is one to talk to.
+    pub(super) fn session(&self) -> Option<&S> {
+        match self {
+            Self::Serving(session) | Self::Draining(session) => Some(session),
+            Self::Idle | Self::Starting { .. } | Self::Failed { .. } | Self::Ended => None,
+        }
+    }
+
+    /// As [`State::session`].
     pub(super) fn session_mut(&mut self) -> Option<&mut S> {
         match self {
             Self::Serving(session) | Self::Draining(session) => Some(session),
