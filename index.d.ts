@@ -29,6 +29,20 @@ export declare class NativeRunner {
   get epoch(): number
 }
 
+/**
+ * Checks a call against the table of operations. `body` is JSON text. The capabilities count as they are: none is
+ * implied by another, save that unrestricted network access includes the restricted one.
+ */
+export declare function checkCall(method: string, body: string, capabilities: Array<string>, collections: Array<string>): CheckedCall
+
+/** What `checkCall` gives back: a refusal is data. Exactly one of the two is not `null`. */
+export interface CheckedCall {
+  /** What the plugin is told. */
+  error: string | null
+  /** As in a `call` event. Those of `log` are safe to print. */
+  args: Array<string | null> | null
+}
+
 export interface Drained {
   events: Array<NativeEvent>
   more: boolean

@@ -5,8 +5,10 @@ use serde_json::value::RawValue;
 
 use crate::json;
 use crate::manifest::{Capabilities, Capability, Manifest};
+pub use log::LogLine;
 pub use table::Method;
 
+mod log;
 mod params;
 mod table;
 
@@ -127,6 +129,16 @@ pub fn parse(method: &str, body: &RawValue, grants: &Grants) -> Result<Operation
         args.push(arg);
     }
     Ok(Operation { method, args })
+}
+
+/// [`parse`] for a call whose body is text, as `createBridgeHandler` gets it from anybody.
+///
+/// # Errors
+/// The first check that fails; a body that is no JSON is none that is an object.
+pub fn parse_text(method: &str, body: &str, grants: &Grants) -> Result<Operation, BridgeError> {
+    // "null" for what can't be read: the method is still looked up first.
+    let body = serde_json::from_str(body).unwrap_or(RawValue::NULL);
+    parse(method, body, grants)
 }
 
 /// The body's fields that the row has parameters for. Of a field that comes twice the last one, as `JSON.parse` does.

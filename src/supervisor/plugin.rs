@@ -15,7 +15,7 @@ use super::invocations::Invocations;
 use super::outbox::{Event, Log, Names, Outbox};
 use super::start::{Blueprint, Session, StartError, start};
 use super::state::{Effect, Input, State};
-use crate::bridge::{self, Grants, Method, Operation};
+use crate::bridge::{self, Grants, LogLine, Method, Operation};
 use crate::channel::frame::{self, Incoming};
 use crate::channel::{Received, Text};
 use crate::error::{Error, ErrorCode, Refusal};
@@ -488,11 +488,7 @@ impl Plugin {
     }
 
     fn log(&self, args: Vec<Option<String>>) {
-        let mut args = args.into_iter();
-        let [level, message, data] = std::array::from_fn(|_| args.next().flatten());
-        let (level, message) = (level.unwrap_or_default(), message.unwrap_or_default());
-        let message = sanitise_line(message.as_bytes());
-        let data = data.map(|data| sanitise_line(data.as_bytes()));
+        let LogLine { level, message, data } = LogLine::new(args);
         self.outbox.push(Event::Log(Log::Plugin {
             plugin_id: Arc::clone(&self.label),
             level,
