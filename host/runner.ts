@@ -1,21 +1,14 @@
 /** EmDash's `SandboxRunner` over the addon. */
 import type { SandboxEmailSendCallback, SandboxRunner, SandboxRunnerFactory } from "emdash";
 import type { NativeClaims } from "../index.js";
-import {
-  type Answer,
-  type Host,
-  operations,
-  type PluginScope,
-  publicMessage,
-  type RouteErrorCode,
-  routeErrorOf,
-} from "./bridge/index.js";
-import { explain, loadError, SandboxUnavailableError, systemRefusal } from "./errors.js";
+import { type Answer, type Host, operations, type PluginScope } from "./bridge/index.js";
+import { loadError, SandboxUnavailableError, systemRefusal } from "./errors.js";
 import { type EventOf, Inbox } from "./inbox.js";
 import { printLog, warn } from "./log.js";
 import { loadNative } from "./native.js";
 import { hostOf, nativeOptions, type RunnerOptions, wallTimeMs } from "./options.js";
 import { SandboxedPlugin } from "./plugin.js";
+import { refusalOf, report } from "./refusal.js";
 import { findWorkerd } from "./workerd-binary.js";
 
 type Manifest = Parameters<SandboxRunner["load"]>[0];
@@ -144,7 +137,7 @@ export class WorkerdSandboxRunner implements SandboxRunner {
         const refusal = refusalOf(error, method);
         // The answer first: whatever happens to the log, the plugin must not wait.
         native?.refuse(plugin, call, refusal.message, refusal.code ?? null);
-        if (!refusal.isWhole) this.#report(error, plugin, method);
+        if (!refusal.isWhole) report(error, method, this.#plugins.get(plugin)?.id);
       },
     );
   }
@@ -162,15 +155,6 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     return await operation(this.#host, scope, args, upload);
   }
 
-  /** What the plugin may not learn, its operator must. */
-  #report(error: unknown, plugin: number, method: string): void {
-    try {
-      warn(`${method} failed for plugin ${JSON.stringify(this.#plugins.get(plugin)?.id)}: ${explain(error)}`);
-    } catch {
-      // A console that throws is no reason to end the host.
-    }
-  }
-
   #byId(id: string): SandboxedPlugin | undefined {
     return [...this.#plugins.values()].find((plugin) => plugin.id === id && !plugin.isTerminated);
   }
@@ -179,17 +163,6 @@ export class WorkerdSandboxRunner implements SandboxRunner {
 /** The same bytes, as what crosses to the addon. */
 function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** What a plugin is told of an error; `isWhole` when that is all there is to say. */
-function refusalOf(
-  error: unknown,
-  method: string,
-): { message: string; code?: RouteErrorCode; isWhole: boolean } {
-  const routeError = routeErrorOf(error);
-  if (routeError) return { ...routeError, isWhole: true };
-  const message = publicMessage(error, method);
-  return { message, isWhole: error instanceof Error && error.message === message };
 }
 
 function manifestText(manifest: Manifest): string {

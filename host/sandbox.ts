@@ -1,2 +1,3 @@
 /** The entry that a site's `sandboxRunner` names. */
+export { type BridgeHandlerOptions, createBridgeHandler } from "./bridge-handler.js";
 export { createSandboxRunner, WorkerdSandboxRunner } from "./runner.js";

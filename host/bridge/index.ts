@@ -48,4 +48,4 @@ export const operations: ReadonlyMap<string, Operation> = new Map([
 export { publicMessage } from "./database-errors.js";
 export { EmDash } from "./emdash.js";
 export type { Answer, Host, Operation, PluginScope } from "./operation.js";
-export { type RouteErrorCode, routeErrorOf } from "./route-errors.js";
+export { type RouteError, routeErrorOf } from "./route-errors.js";

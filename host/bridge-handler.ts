@@ -1,0 +1,143 @@
+/** The bridge without a sandbox: a plugin's call as a `Request`, its answer as a `Response`. */
+import type { I18nConfig, SandboxEmailSendCallback } from "emdash";
+import { type Answer, type Host, operations, type PluginScope } from "./bridge/index.js";
+import type { Database, MediaStorage } from "./bridge/operation.js";
+import { printLog } from "./log.js";
+import { loadNative } from "./native.js";
+import { hostOf as siteHost } from "./options.js";
+import { refusalOf, report } from "./refusal.js";
+
+export interface BridgeHandlerOptions {
+  pluginId: string;
+  version: string;
+  /** Today's names or the deprecated ones. None implies another. */
+  capabilities: readonly string[];
+  allowedHosts: readonly string[];
+  /** The declared storage collections. */
+  storageCollections: readonly string[];
+  /** The manifest's `storage`: which fields can be queried. */
+  storageConfig?: Readonly<Record<string, StorageConfig>> | undefined;
+  /** The site's locales; EmDash's own when absent. */
+  i18nConfig?: I18nConfig | null | undefined;
+  db: Database;
+  beforeContentWrite?: (() => Promise<void>) | undefined;
+  emailSend: () => SandboxEmailSendCallback | null;
+  storage?: MediaStorage | null | undefined;
+}
+
+export interface StorageConfig {
+  indexes?: (string | string[])[];
+  uniqueIndexes?: (string | string[])[];
+}
+
+/**
+ * `POST http://any/<method>` with a JSON object gives 200 `{"result":…}` (no key for undefined), 500
+ * `{"error":"<message>"}`, or 503 `{"error":{code,message,status}}` for an error that keeps its status.
+ *
+ * @throws Error when the addon, which checks the calls, can't be loaded
+ */
+export function createBridgeHandler(options: BridgeHandlerOptions): (request: Request) => Promise<Response> {
+  const native = loadNative();
+  if (!native.ok) throw new Error(`createBridgeHandler can't check calls: ${native.reason}`);
+  const { checkCall } = native.native.addon;
+  const host = hostOf(options);
+  const scope = scopeOf(options);
+  const capabilities = [...options.capabilities];
+  const collections = [...options.storageCollections];
+
+  async function call(method: string, body: string): Promise<Answer> {
+    const { args, error } = checkCall(method, body, capabilities, collections);
+    if (args === null) throw new RefusedCall(error ?? "The call was refused");
+    if (method === "log") return print(scope.id, args);
+    const operation = operations.get(method);
+    if (operation === undefined) throw new RefusedCall(`the host has no operation ${method}`);
+    const upload = method === "media/upload" ? bytesOf(args.at(-1)) : null;
+    return await operation(host, scope, args, upload);
+  }
+
+  return async (request) => {
+    const method = methodOf(request);
+    try {
+      return json(200, answerText(await call(method, await bodyOf(request))));
+    } catch (error) {
+      if (error instanceof RefusedCall) return json(500, JSON.stringify({ error: error.message }));
+      const { isWhole, ...refusal } = refusalOf(error, method);
+      if (!isWhole) report(error, method, scope.id);
+      if ("status" in refusal) return json(refusal.status, JSON.stringify({ error: refusal }));
+      return json(500, JSON.stringify({ error: refusal.message }));
+    }
+  };
+}
+
+/** The checks refuse it; their text is for the plugin. */
+class RefusedCall extends Error {}
+
+function methodOf(request: Request): string {
+  return new URL(request.url).pathname.slice(1);
+}
+
+/** A call without a body has no parameters. */
+async function bodyOf(request: Request): Promise<string> {
+  return (request.method === "POST" && (await request.text())) || "{}";
+}
+
+/** Without a transport of its own, a file's bytes go as base64. */
+function answerText(answer: Answer): string {
+  if (answer === undefined) return "{}";
+  if (typeof answer === "string") return `{"result":${answer}}`;
+  const { buffer, byteOffset, byteLength } = answer.bytes;
+  const bytes = Buffer.from(buffer, byteOffset, byteLength).toString("base64");
+  return JSON.stringify({ result: { ...JSON.parse(answer.value), bytes } });
+}
+
+/** An upload's bytes, from base64 or a list of numbers; what Rust takes besides is a number that only a plugin has. */
+function bytesOf(text: string | null | undefined): Uint8Array {
+  const bytes: unknown = JSON.parse(text ?? "null");
+  if (Array.isArray(bytes)) return Uint8Array.from(bytes);
+  if (typeof bytes === "string" && BASE64.test(bytes)) return Buffer.from(bytes, "base64");
+  throw new RefusedCall("media/upload: bytes must be a base64-encoded string or an array of bytes");
+}
+
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+
+function json(status: number, text: string): Response {
+  return new Response(text, { status, headers: { "content-type": "application/json" } });
+}
+
+function print(pluginId: string, [level, message, data]: readonly (string | null)[]): string {
+  printLog({
+    kind: "log",
+    source: "plugin",
+    pluginId,
+    level: level ?? "info",
+    message: message ?? "",
+    data: data ?? null,
+  });
+  return "null";
+}
+
+function hostOf(options: BridgeHandlerOptions): Host {
+  const { db, storage, beforeContentWrite, i18nConfig, emailSend } = options;
+  const host = siteHost({ db, beforeContentWrite, ...(storage && { mediaStorage: storage }) });
+  return {
+    ...host,
+    // Asked for each time: a site may set up its mail later.
+    get emailSend() {
+      return emailSend();
+    },
+    i18n: i18nConfig === undefined ? host.i18n : () => i18nConfig,
+  };
+}
+
+function scopeOf({
+  pluginId,
+  version,
+  storageCollections,
+  storageConfig,
+}: BridgeHandlerOptions): PluginScope {
+  const indexes = storageCollections.map((name) => {
+    const config = storageConfig && Object.hasOwn(storageConfig, name) ? storageConfig[name] : undefined;
+    return [name, { indexes: config?.indexes ?? [], uniqueIndexes: config?.uniqueIndexes ?? [] }] as const;
+  });
+  return { id: pluginId, version, storage: Object.fromEntries(indexes) };
+}
