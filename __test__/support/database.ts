@@ -1,5 +1,6 @@
 /** Real databases, migrated by EmDash, for tests. Each is its own and is removed by `close()`. */
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -18,12 +19,25 @@ export interface TemporaryDatabase {
 
 /** A libSQL file in a folder of its own. */
 export function temporaryDatabase(): Promise<TemporaryDatabase> {
-  return temporaryFile((url) => new LibsqlDialect({ url }));
+  return temporaryFile((file) => new LibsqlDialect({ url: `file:${file}` }));
 }
 
-async function temporaryFile(dialect: (url: string) => Dialect): Promise<TemporaryDatabase> {
-  const folder = await mkdtemp(join(tmpdir(), "emdash-sandbox-native-"));
-  const db = new Kysely<Tables>({ dialect: dialect(`file:${join(folder, "site.db")}`) });
+function temporaryBetterSqlite(): Promise<TemporaryDatabase> {
+  return temporaryFile((file) => {
+    const database = openBetterSqlite(file);
+    // As EmDash opens it.
+    database.pragma("journal_mode = WAL");
+    database.pragma("foreign_keys = ON");
+    return new SqliteDialect({ database });
+  });
+}
+
+/** Files in memory, where there are any: a commit waits for no disk. */
+const MEMORY = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+
+async function temporaryFile(dialect: (file: string) => Dialect): Promise<TemporaryDatabase> {
+  const folder = await mkdtemp(join(MEMORY, "emdash-sandbox-native-"));
+  const db = new Kysely<Tables>({ dialect: dialect(join(folder, "site.db")) });
   await runMigrations(db);
   return {
     db,
@@ -35,32 +49,49 @@ async function temporaryFile(dialect: (url: string) => Dialect): Promise<Tempora
 }
 
 /**
- * The kinds of database to run a suite on. PostgreSQL is among them when `EMDASH_TEST_POSTGRES` holds the URL of a
+ * The kinds of database to run a suite on. better-sqlite3 is among them when its native part has been built, which
+ * an install without scripts does not do (`.ci/run` does; `EMDASH_TEST_BETTER_SQLITE3` may name one that was built
+ * elsewhere), and PostgreSQL when `EMDASH_TEST_POSTGRES` holds the URL of a
  * server whose user may create databases; to be worth it, one that sorts by a language (`--icu-locale=en-US`).
- * better-sqlite3 is when `EMDASH_TEST_BETTER_SQLITE3` holds the path of its compiled addon, which our install without
- * scripts does not bring.
  */
 export function databaseKinds(): [kind: string, open: () => Promise<TemporaryDatabase>][] {
   const server = process.env.EMDASH_TEST_POSTGRES;
-  const betterSqlite = process.env.EMDASH_TEST_BETTER_SQLITE3;
   return [
     ["libSQL", temporaryDatabase],
-    ...(betterSqlite
-      ? [["better-sqlite3", () => temporaryBetterSqlite(betterSqlite)] satisfies [string, unknown]]
-      : []),
-    ...(server ? [["PostgreSQL", () => temporaryPostgres(server)] satisfies [string, unknown]] : []),
+    ...(hasBetterSqlite ? [["better-sqlite3", temporaryBetterSqlite] satisfies Kind] : []),
+    ...(server ? [["PostgreSQL", () => temporaryPostgres(server)] satisfies Kind] : []),
   ];
 }
 
-function temporaryBetterSqlite(nativeBinding: string): Promise<TemporaryDatabase> {
+type Kind = [string, () => Promise<TemporaryDatabase>];
+
+/** What `databaseKinds()` leaves out here, and why. */
+export function missingKinds(): [kind: string, why: string][] {
+  return [
+    ...(hasBetterSqlite
+      ? []
+      : [["better-sqlite3", "its native part is not built"] satisfies [string, string]]),
+    ...(process.env.EMDASH_TEST_POSTGRES
+      ? []
+      : [["PostgreSQL", "EMDASH_TEST_POSTGRES is not set"] satisfies [string, string]]),
+  ];
+}
+
+const hasBetterSqlite = canOpenBetterSqlite();
+
+function canOpenBetterSqlite(): boolean {
+  try {
+    openBetterSqlite(":memory:").close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function openBetterSqlite(file: string) {
   const Sqlite = createRequire(import.meta.url)("better-sqlite3");
-  return temporaryFile((url) => {
-    const database = new Sqlite(url.slice("file:".length), { nativeBinding });
-    // As EmDash opens it.
-    database.pragma("journal_mode = WAL");
-    database.pragma("foreign_keys = ON");
-    return new SqliteDialect({ database });
-  });
+  const nativeBinding = process.env.EMDASH_TEST_BETTER_SQLITE3;
+  return new Sqlite(file, nativeBinding ? { nativeBinding } : {});
 }
 
 async function temporaryPostgres(server: string): Promise<TemporaryDatabase> {
