@@ -15,6 +15,11 @@ export async function runTests() {
   const passed = sum(counts, "passed");
   const failed = sum(counts, "failed");
   const skipped = sum(counts, "skipped");
+  if (!process.env.EMDASH_TEST_POSTGRES) {
+    console.log(
+      "\nPostgreSQL was left out: EMDASH_TEST_POSTGRES is not set (.ci/with-postgres npm test sets it)",
+    );
+  }
   console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
   if (counts.some((count) => count.passed + count.failed === 0)) {
     console.error("a runner ran no test at all");
