@@ -43,10 +43,13 @@ function isEntry(value: unknown): value is { key: string } {
 function withLocale(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withLocale);
   if (value === null || typeof value !== "object") return value;
-  const { data } = value as { data?: Record<string, unknown> };
-  if ("type" in value && data && "translation_group" in data) {
-    const { locale, translation_group: _group, ...fields } = data;
-    return { ...value, data: fields, locale };
+  if (isItem(value)) {
+    const { locale, translation_group: _group, ...data } = value.data;
+    return { ...value, data, locale };
   }
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withLocale(inner)]));
+}
+
+function isItem(value: object): value is { data: Record<string, unknown> } {
+  return "type" in value && "data" in value && !("locale" in value);
 }
