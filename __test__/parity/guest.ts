@@ -1,5 +1,5 @@
 /** The guest's `ctx` in this process, over a bridge handler in place of the channel. */
-import { copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -31,17 +31,24 @@ async function importContext(): Promise<ContextModule> {
   const guest = join(import.meta.dirname, "../../guest");
   const folder = await mkdtemp(join(tmpdir(), "emdash-sandbox-guest-"));
   try {
+    const modules = join(folder, "node_modules");
     for (const file of await readdir(guest)) {
-      const copy = join(folder, "node_modules", file);
-      await mkdir(copy, { recursive: true });
-      await writeFile(join(copy, "package.json"), '{"type":"module","main":"index.js"}');
-      await copyFile(join(guest, file), join(copy, "index.js"));
+      const text = await readFile(join(guest, file), "utf8");
+      // A scheme that Node does not know.
+      await addPackage(join(modules, file), text.replaceAll('"cloudflare:workers"', '"cloudflare-workers"'));
     }
+    await addPackage(join(modules, "cloudflare-workers"), "export class ServiceStub { fetch() {} }");
     const entry = join(folder, "node_modules/context.js/index.js");
     return (await import(pathToFileURL(entry).href)) as ContextModule;
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+async function addPackage(folder: string, text: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, "package.json"), '{"type":"module","main":"index.js"}');
+  await writeFile(join(folder, "index.js"), text);
 }
 
 let context: Promise<ContextModule> | undefined;

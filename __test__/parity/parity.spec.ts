@@ -56,7 +56,7 @@ describe.each(databaseKinds())("parity on %s", (kind, open) => {
   async function runEverywhere({ plugin, calls }: Case): Promise<[Outcome[], Outcome[], Outcome[]]> {
     const outcomes = await Promise.all(lanes.map((lane) => lane.run(plugin, calls)));
     const [peer = [], process = [], handler = []] = outcomes.map((each) => mask(each, seededIds));
-    return [reconcile(peer, rewritten), process, handler];
+    return [reconcile(peer, calls, rewritten), process, handler];
   }
 });
 

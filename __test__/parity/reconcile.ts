@@ -2,22 +2,26 @@
  * Differences that touch so many answers that a case for each would hide the others: the peer's answer is first rewritten
  * into ours. The suite checks that each rewriting was needed.
  */
-import type { Outcome } from "./case.js";
+import type { Call, Outcome } from "./case.js";
 
-type Rewrite = (outcome: Outcome) => Outcome;
+type Rewrite = (outcome: Outcome, path: string) => Outcome;
 
 export const REWRITES: Readonly<Record<string, Rewrite>> = {
   "capability-names": (outcome) =>
     "error" in outcome ? { error: outcome.error.replace(/(?<=Missing capability: )[\w:]+/, today) } : outcome,
   "kv-order": (outcome) => ("value" in outcome ? { value: inOrder(outcome.value) } : outcome),
+  "term-order": (outcome, path) => {
+    const place = PLACES[path];
+    return place && "value" in outcome ? { value: sortedBy(place, outcome.value) } : outcome;
+  },
   "content-locale": (outcome) => ("value" in outcome ? { value: withLocale(outcome.value) } : outcome),
 };
 
 /** The peer's outcomes as ours would say them; `used` learns which differences it took. */
-export function reconcile(outcomes: Outcome[], used: Set<string>): Outcome[] {
-  return outcomes.map((outcome) =>
+export function reconcile(outcomes: Outcome[], calls: readonly Call[], used: Set<string>): Outcome[] {
+  return outcomes.map((outcome, at) =>
     Object.entries(REWRITES).reduce((before, [id, rewrite]) => {
-      const after = rewrite(before);
+      const after = rewrite(before, calls[at]?.[0] ?? "");
       if (JSON.stringify(after) !== JSON.stringify(before)) used.add(id);
       return after;
     }, outcome),
@@ -38,6 +42,18 @@ function inOrder(value: unknown): unknown {
 
 function isEntry(value: unknown): value is { key: string } {
   return value !== null && typeof value === "object" && "key" in value && "value" in value;
+}
+
+/** By what ours sorts the answers of these, and the peer only by the first. */
+const PLACES: Readonly<Record<string, readonly string[]>> = {
+  "taxonomies.getAll": ["name", "locale"],
+  "taxonomies.getEntryTerms": ["locale", "taxonomy", "label", "id"],
+};
+
+function sortedBy(fields: readonly string[], value: unknown): unknown {
+  if (!Array.isArray(value)) return value;
+  const place = (row: Record<string, unknown>) => fields.map((field) => row[field]).join("\0");
+  return value.toSorted((a, b) => (place(a) < place(b) ? -1 : 1));
 }
 
 function withLocale(value: unknown): unknown {

@@ -1,4 +1,4 @@
-import { type Call, type Case, from, NO_RECORDS, NO_STRINGS, same } from "../case.js";
+import { type Call, type Case, differs, from, NO_RECORDS, NO_STRINGS, refused, same } from "../case.js";
 import { seedId } from "../seed.js";
 
 const COLLECTION = "drafts";
@@ -9,9 +9,6 @@ const DATA: [name: string, data: unknown][] = [
   ["no field", {}],
   ["slug, status and author", { title: "T", slug: "own-slug", status: "published", author_id: "author" }],
   ["slug, status and author of the wrong kind", { slug: 7, status: null, author_id: {} }],
-  ["a field that no collection has", { nope: 1 }],
-  ["a field whose name is no name", { title: "T", "a b": 1, Upper: 2, "1a": 3, __proto__x: 4 }],
-  ["members of every object", JSON.parse('{"title":"T","__proto__":{"title":"P"},"constructor":1}')],
   ["quotes and emoji", { title: `'"; drop table ec_drafts; -- 🦀` }],
   ["a title that is an object", { title: { a: [1] } }],
   ["a title that is an array", { title: [1, 2] }],
@@ -157,14 +154,48 @@ export const contentWrite: Case[] = [
       ["content.deleteMany", COLLECTION, items(count).map((_, at) => `${at}`)],
     ),
   ),
-  same("createMany writes all or nothing", [
-    "content.createMany",
-    COLLECTION,
+  ...(
     [
-      { title: "rolled back", slug: "same" },
-      { title: "rolled back", slug: "same" },
+      ["that no collection has", { nope: 1 }, "nope"],
+      ["whose name is no name", { title: "T", "a b": 1 }, "a b"],
+      ["that is __proto__", JSON.parse('{"title":"T","__proto__":{"title":"P"}}'), "__proto__"],
+      ["that is a member of every object", { constructor: 1 }, "constructor"],
+    ] as const
+  ).flatMap(([name, data, field]) => {
+    const message = `Unknown field '${field}' in collection 'drafts'`;
+    return [
+      differs(
+        "unknown-fields",
+        `create refuses a field ${name}`,
+        [refused("content/create", message)],
+        create(data),
+      ),
+      differs(
+        "unknown-fields",
+        `createMany refuses a field ${name}, and writes nothing`,
+        [refused("content/createMany", message)],
+        ["content.createMany", COLLECTION, [{ title: "first" }, data]],
+      ),
+    ];
+  }),
+  differs(
+    "sql-errors",
+    "a collection that nobody made",
+    [
+      refused("content/create", "Unknown collection: nope"),
+      refused("content/update", "Unknown collection: nope"),
+      refused("content/delete", "Unknown collection: nope"),
     ],
-  ]),
+    ["content.create", "nope", {}],
+    ["content.update", "nope", "x", {}],
+    ["content.delete", "nope", "x"],
+  ),
+  differs(
+    "sql-errors",
+    "createMany with a slug twice",
+    [refused("content/createMany", "Already in use in collection 'drafts': slug, locale")],
+    ["content.createMany", COLLECTION, [{ slug: "same" }, { slug: "same" }]],
+  ),
   same(
     "updateMany",
     ["content.createMany", COLLECTION, items(2)],
