@@ -41,17 +41,20 @@ function likely(random: Random): Record<string, unknown> {
   return fields;
 }
 
+/** Of a row that there is. */
+export const KNOWN_ID = "known";
+
 const FIELDS: Record<string, (random: Random) => unknown> = {
-  collection: (random) => pick(random, ["notes", "posts", "__proto__", "constructor", "nope", text(random)]),
+  collection: (random) => pick(random, ["notes", "posts", "posts", "__proto__", "nope", text(random)]),
   key: text,
-  id: text,
+  id: (random) => pick(random, [KNOWN_ID, text(random)]),
   entryId: text,
   prefix: text,
   taxonomy: text,
   locale: (random) => pick(random, ["en", text(random)]),
   value: (random) => any(random, 3),
   data: (random) =>
-    pick(random, [record(random), { title: text(random), rank: random(9), slug: text(random) }]),
+    pick(random, [{}, { title: "T" }, { title: text(random), rank: random(9) }, record(random)]),
   ids: (random) => list(random, text),
   items: (random) => list(random, () => ({ id: text(random), data: record(random), title: text(random) })),
   where: (random) => pick(random, [{}, { rank: random(9) }, condition(random)]),

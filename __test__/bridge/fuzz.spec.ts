@@ -2,8 +2,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { operations } from "../../host/bridge/index.js";
 import { createBridgeHandler } from "../../host/bridge-handler.js";
-import { createCollection, type TemporaryDatabase, temporaryDatabase } from "../support/database.js";
-import { bodies } from "./fuzz-bodies.js";
+import {
+  createCollection,
+  insertContent,
+  type TemporaryDatabase,
+  temporaryDatabase,
+} from "../support/database.js";
+import { bodies, KNOWN_ID } from "./fuzz-bodies.js";
 
 /** For each method. The seed is fixed: a body that finds something finds it again. */
 const BODIES = 150;
@@ -24,6 +29,7 @@ describe("any body", () => {
   beforeAll(async () => {
     database = await temporaryDatabase();
     await createCollection(database.db, "posts", { title: "string", body: "json", rank: "integer" });
+    await insertContent(database.db, "posts", { id: KNOWN_ID, title: "there" });
     process.on("unhandledRejection", onUnhandled);
   });
   afterAll(async () => {

@@ -8,10 +8,14 @@ import { mask } from "./mask.js";
 import { REWRITES, reconcile } from "./reconcile.js";
 import { seed, seededIds } from "./seed.js";
 
+/** Cases of these are written, and count as skipped until they are there. */
+const STILL_TO_COME = ["ctx.http.fetch", "ctx.media.upload"];
+
 describe.each(databaseKinds())("parity on %s", (kind, open) => {
   const databases: TemporaryDatabase[] = [];
   const lanes: Lane[] = [];
   const rewritten = new Set<string>();
+  const pending = new Set<string>();
 
   beforeAll(async () => {
     for (const level of ["debug", "info", "warn", "error"] as const) {
@@ -32,16 +36,21 @@ describe.each(databaseKinds())("parity on %s", (kind, open) => {
 
   describe.each(subjects)("%s", (_subject, cases) => {
     // Not `it.each`, which would see formats in the names.
-    for (const row of cases) it(row.name, (test) => compare(row, test));
+    for (const row of cases) it(row.name, (context) => compare(row, context));
   });
 
   it("took every rewriting of reconcile.ts, so that each is still a difference", () => {
     expect([...rewritten].sort()).toEqual(Object.keys(REWRITES).sort());
   });
 
-  async function compare(row: Case, test: TestContext): Promise<void> {
+  it("passed over the members that are still to come, and no others", () => {
+    expect([...pending].sort()).toEqual(STILL_TO_COME);
+  });
+
+  async function compare(row: Case, { skip }: TestContext): Promise<void> {
     const [peer, process, handler] = await runEverywhere(row);
-    test.skip(process.some(isNotYet), "not there yet");
+    for (const member of process.flatMap(notYet)) pending.add(member);
+    skip(process.flatMap(notYet).length > 0, "a member of ctx that is still to come");
     const differs = row.differs !== undefined && (row.differs.on?.includes(kind) ?? true);
     if (row.differs !== undefined && differs) {
       expect(process, "ours").toEqual(row.differs.ours);
@@ -60,9 +69,10 @@ describe.each(databaseKinds())("parity on %s", (kind, open) => {
   }
 });
 
-/** Members of `ctx` that are still to come say so by themselves. */
-function isNotYet(outcome: Outcome): boolean {
-  return "error" in outcome && outcome.error.endsWith("is not available yet in emdash-sandbox-native");
+/** The member that the outcome says is still to come. */
+function notYet(outcome: Outcome): string[] {
+  const member = "error" in outcome && /^(ctx\.\S+) is not available yet/.exec(outcome.error)?.[1];
+  return member ? [member] : [];
 }
 
 /** A store of files and a provider of e-mail that refuse what asks for it. */
