@@ -8,7 +8,7 @@ use crate::manifest::Capabilities;
 /// What `checkCall` gives back: a refusal is data. Exactly one of the two is not `null`.
 #[derive(Debug)]
 #[napi(object, object_from_js = false, use_nullable = true)]
-pub(super) struct CheckedCall {
+pub struct CheckedCall {
     /// What the plugin is told.
     pub error: Option<String>,
     /// As in a `call` event. Those of `log` are safe to print.
@@ -19,7 +19,7 @@ pub(super) struct CheckedCall {
 /// Checks a call against the table of operations. `body` is JSON text. The capabilities count as they are: none is
 /// implied by another, save that unrestricted network access includes the restricted one.
 #[napi(catch_unwind)]
-pub(super) fn check_call(
+pub fn check_call(
     method: String,
     body: String,
     capabilities: Vec<String>,

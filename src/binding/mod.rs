@@ -3,3 +3,5 @@
 mod check;
 mod event;
 mod runner;
+
+pub use self::check::{CheckedCall, check_call};
