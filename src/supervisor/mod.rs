@@ -1,9 +1,12 @@
 //! The plugins of one runner: who is loaded, and the way to each one's actor.
 
 pub(crate) mod authority;
+mod host_calls;
 mod invocations;
+mod message;
 mod outbox;
 mod plugin;
+mod registry;
 mod start;
 mod state;
 
@@ -18,14 +21,16 @@ use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
+pub use self::message::{Answer, Kind};
+use self::message::{Call, Command};
 pub use self::outbox::{Event, Log, Names, Outbox};
-pub use self::plugin::{Answer, Kind};
-use self::plugin::{Call, Command, OnReady, Plugin, Subject};
+use self::plugin::{OnReady, Plugin, Subject};
+use self::registry::{Commands, Loaded, Plugins, binding, claims};
 use self::start::Blueprint;
 use crate::backing::BackingServer;
 use crate::error::{Error, ErrorCode, Refusal};
 use crate::limits::Limits;
-use crate::manifest::{Capability, Manifest};
+use crate::manifest::Manifest;
 use crate::token::{Claims, Key};
 use crate::workerd::{Programs, Stream, sanitise_line};
 
@@ -63,22 +68,6 @@ pub struct Supervisor {
 }
 
 type CodeHash = [u8; 32];
-
-#[derive(Default)]
-struct Plugins {
-    last_number: u32,
-    loaded: HashMap<u32, Loaded>,
-    /// Unloaded ones whose calls in flight may still end: their operations are still answered.
-    draining: HashMap<u32, Commands>,
-}
-
-type Commands = mpsc::UnboundedSender<Command>;
-
-struct Loaded {
-    manifest: Manifest,
-    code: CodeHash,
-    commands: Commands,
-}
 
 /// What `load` gives back.
 #[derive(Debug)]
@@ -351,58 +340,10 @@ impl Drop for Supervisor {
     }
 }
 
-impl Plugins {
-    fn unload(&mut self, number: u32) {
-        self.draining.retain(|_, actor| !actor.is_closed());
-        if let Some(Loaded { commands, .. }) = self.loaded.remove(&number) {
-            // An actor that is gone has nothing to end.
-            let _ = commands.send(Command::Terminate);
-            self.draining.insert(number, commands);
-        }
-    }
-
-    fn unload_all(&mut self) {
-        let numbers: Vec<_> = self.loaded.keys().copied().collect();
-        numbers.into_iter().for_each(|number| self.unload(number));
-    }
-}
-
 impl fmt::Debug for Supervisor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Supervisor")
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
-}
-
-impl Loaded {
-    fn has_identity(&self, manifest: &Manifest) -> bool {
-        self.manifest.id == manifest.id && self.manifest.version == manifest.version
-    }
-
-    fn is(&self, manifest: &Manifest, code: &CodeHash) -> bool {
-        self.manifest == *manifest && self.code == *code
-    }
-}
-
-fn claims(manifest: &Manifest, number: u32) -> Claims {
-    Claims {
-        plugin_id: manifest.id.clone(),
-        version: manifest.version.clone(),
-        capabilities: manifest.capabilities.names(),
-        allowed_hosts: manifest.allowed_hosts.clone(),
-        storage_collections: manifest.storage.keys().cloned().collect(),
-        load: number.into(),
-    }
-}
-
-/// What the guest is told of the plugin that it runs.
-fn binding(manifest: &Manifest, site: &RawValue, limits: &Limits) -> String {
-    let members = serde_json::json!({
-        "users": manifest.capabilities.contains(Capability::UsersRead),
-        "email": manifest.capabilities.contains(Capability::EmailSend),
-    });
-    let plugin = serde_json::json!({ "id": manifest.id, "version": manifest.version });
-    let limits = serde_json::json!({ "uploadBytes": limits.max_upload });
-    format!(r#"{{"plugin":{plugin},"site":{site},"members":{members},"limits":{limits}}}"#)
 }

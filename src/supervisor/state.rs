@@ -1,4 +1,4 @@
-//! What a plugin's process is doing: the states, and how each event moves one to the next. Pure; `plugin.rs` acts on it.
+//! What a plugin's process is doing: the states, and how each event moves one to the next. Pure; `plugin/` acts on it.
 
 use tokio::time::Instant;
 

@@ -1,27 +1,27 @@
 //! One plugin: an actor on the io thread that owns all of its state and is talked to by messages only.
 
-use std::collections::HashMap;
+mod guest;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::authority::LoadAuthority;
+use super::host_calls::HostCalls;
 use super::invocations::Invocations;
+use super::message::{Call, Command, Kind};
 use super::outbox::{Event, Log, Names, Outbox};
 use super::start::{Blueprint, Session, StartError, start};
 use super::state::{Effect, Input, State};
-use crate::bridge::{self, Grants, LogLine, Method, Operation};
-use crate::channel::frame::{self, Incoming};
+use crate::bridge::Grants;
+use crate::channel::frame;
 use crate::channel::{Received, Text};
-use crate::error::{Error, ErrorCode, Refusal};
-use crate::json;
+use crate::error::{Error, ErrorCode};
 use crate::manifest::Manifest;
-use crate::workerd::{Process, sanitise_line, sanitise_text};
+use crate::workerd::{Process, sanitise_line};
 
 /// How long a plugin whose start failed keeps failing for the same reason before a call makes it try again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -29,75 +29,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// How long the calls in flight of an unloaded plugin may take to end; the peer gives as much.
 const DRAIN_TIME: Duration = Duration::from_secs(5);
 
-/// Host operations of one plugin that may be under way; past it the plugin's frames are not read. It bounds what one
-/// plugin can put into the host's event loop.
-const MAX_CALLS: usize = 256;
-
-/// What their arguments may take together, for the same reason.
-const MAX_CALL_BYTES: usize = 16 * 1024 * 1024;
-
-/// Values that an answer, or the arguments of a call, may hold. JavaScript builds an object of fifty bytes or more from
-/// each two of text: without this bound, 64 MB of them would end the host with the plugin.
-const MAX_VALUES: usize = 500_000;
-
-/// A host operation that a plugin waits for: the guest's number of it, and what its arguments take.
-#[derive(Debug)]
-struct HostCall {
-    call: u64,
-    bytes: usize,
-}
-
 /// How long after its end a process's last frames are waited for, should the channel not close behind them.
 const LAST_FRAMES: Duration = Duration::from_millis(50);
-
-/// The host's answer to a call of a plugin.
-#[derive(Debug, Default)]
-pub struct Answer {
-    /// JSON text; `None` for `undefined`.
-    pub value: Option<String>,
-    /// What the guest puts into the value, an object, as `bytes`.
-    pub bytes: Option<Bytes>,
-}
-
-impl Answer {
-    fn json(text: &str) -> Self {
-        Self {
-            value: Some(text.to_owned()),
-            bytes: None,
-        }
-    }
-}
-
-/// What JavaScript asks of a plugin.
-#[derive(Debug)]
-pub(super) enum Command {
-    Call(Call),
-    /// The host's answer to a call of the plugin, or why there is none.
-    Answer {
-        call: u64,
-        result: Result<Answer, Refusal>,
-    },
-    Terminate,
-}
-
-/// What needs a process.
-#[derive(Debug)]
-pub(super) enum Call {
-    Invoke {
-        request: u64,
-        kind: Kind,
-        name: String,
-        payload: String,
-    },
-    /// Only to have it started; `request` is answered when it is.
-    Start { request: Option<u64> },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    Hook,
-    Route,
-}
 
 pub(super) type OnReady = Box<dyn Fn(&Arc<Names>) + Send>;
 
@@ -130,11 +63,7 @@ pub(super) struct Plugin {
     names: Option<Arc<Names>>,
     invocations: Invocations,
     authority: LoadAuthority,
-    /// Host operations under way, by our number.
-    calls: HashMap<u64, HostCall>,
-    /// What the arguments of those take.
-    call_bytes: usize,
-    next_call: u64,
+    calls: HostCalls,
     drain_until: Option<Instant>,
 }
 
@@ -158,9 +87,7 @@ impl Plugin {
             is_held: true,
             names,
             authority: LoadAuthority::default(),
-            calls: HashMap::new(),
-            call_bytes: 0,
-            next_call: 1,
+            calls: HostCalls::default(),
             drain_until: None,
         }
     }
@@ -191,7 +118,7 @@ impl Plugin {
             (Some(deadline), Some(until)) => Some(deadline.min(until)),
             (deadline, until) => deadline.or(until),
         };
-        let reads = self.calls.len() < MAX_CALLS && self.call_bytes < MAX_CALL_BYTES;
+        let reads = self.calls.has_room();
         let session = self.state.session_mut();
         tokio::select! {
             command = self.commands.recv(), if self.is_held => {
@@ -262,128 +189,11 @@ impl Plugin {
         }
     }
 
-    async fn on_frame(&mut self, text: &str) {
-        match Incoming::parse(text) {
-            Ok(Incoming::Call {
-                call,
-                invocation,
-                method,
-                body,
-            }) => self.on_guest_call(call, invocation, &method, body),
-            Ok(Incoming::Answer { invocation, outcome }) => {
-                let Some(waiting) = self.invocations.answer(invocation) else {
-                    return;
-                };
-                match outcome {
-                    Ok(Some(value)) if json::values(value.get()) > MAX_VALUES => {
-                        let message = format!("its answer holds more than {MAX_VALUES} values");
-                        self.fail(waiting.request, Error::new(ErrorCode::Threw, message));
-                    }
-                    Ok(value) => self.done(waiting.request, value.map(|value| value.get().to_owned())),
-                    Err(thrown) => {
-                        let message = sanitise_text(&thrown.message.0);
-                        let code = thrown.route_error().map_or(ErrorCode::Threw, ErrorCode::Route);
-                        self.fail(waiting.request, Error::new(code, message));
-                    }
-                }
-            }
-            Ok(Incoming::Ready { .. } | Incoming::Broken { .. }) | Err(_) => {
-                self.on_gone(Some(format!("it sent {}", frame::FrameError))).await;
-            }
-        }
-    }
-
-    fn on_guest_call(&mut self, call: u64, invocation: u64, method: &str, body: &RawValue) {
-        let Some(until) = self.invocations.authority(invocation, Instant::now()) else {
-            return self.send_to_guest(call, Err("the hook or route that made this call is over".into()));
-        };
-        if json::values(body.get()) > MAX_VALUES {
-            let message = format!("The arguments of a call may hold at most {MAX_VALUES} values");
-            return self.send_to_guest(call, Err(message.into()));
-        }
-        match bridge::parse(method, body, &self.grants) {
-            Err(error) => self.send_to_guest(call, Err(error.to_string().into())),
-            Ok(operation) if operation.method == Method::Log => {
-                self.log(operation.args);
-                self.send_to_guest(call, Ok(Answer::json("null")));
-            }
-            Ok(operation) => {
-                let upload = match self.upload_of(&operation) {
-                    Ok(upload) => upload,
-                    Err(message) => return self.send_to_guest(call, Err(message.into())),
-                };
-                let number = self.next_call;
-                self.next_call += 1;
-                let arguments: usize = operation.args.iter().flatten().map(String::len).sum();
-                let bytes = arguments + upload.as_ref().map_or(0, Bytes::len);
-                self.calls.insert(number, HostCall { call, bytes });
-                self.call_bytes += bytes;
-                let (plugin, authority) = (self.subject.number, self.authority.until(until));
-                self.outbox.push(Event::Call {
-                    plugin,
-                    call: number,
-                    operation,
-                    upload,
-                    authority,
-                });
-            }
-        }
-    }
-
-    /// The bytes that an upload names by the number under which they wait.
-    fn upload_of(&self, operation: &Operation) -> Result<Option<Bytes>, &'static str> {
-        if operation.method != Method::MediaUpload {
-            return Ok(None);
-        }
-        let number = operation
-            .args
-            .last()
-            .and_then(|number| number.as_ref()?.parse().ok());
-        let upload = number.and_then(|number| self.state.session()?.channel.upload(number));
-        upload.map(Some).ok_or("the bytes of this upload are not there")
-    }
-
-    fn on_answer(&mut self, call: u64, result: Result<Answer, Refusal>) {
-        let Some(HostCall { call, bytes }) = self.calls.remove(&call) else {
-            return;
-        };
-        self.call_bytes -= bytes;
-        // The answer is spliced into a frame: it must be one JSON value, whatever a row of the database held.
-        let result = match result {
-            Ok(Answer {
-                value: Some(text), ..
-            }) if serde_json::from_str::<&RawValue>(&text).is_err() => {
-                Err("the host's answer can't be read".into())
-            }
-            result => result,
-        };
-        self.send_to_guest(call, result);
-    }
-
-    fn send_to_guest(&mut self, call: u64, result: Result<Answer, Refusal>) {
-        // Call 0 wants no answer.
-        let (Some(session), 1..) = (self.state.session_mut(), call) else {
-            return;
-        };
-        match result {
-            Ok(Answer { value, bytes: None }) => session.channel.send(frame::result(call, value.as_deref())),
-            Ok(Answer {
-                value,
-                bytes: Some(bytes),
-            }) => {
-                let frame = frame::result_with_bytes(call, value.as_deref().unwrap_or("{}"));
-                session.channel.send_with_bytes(frame, call, bytes);
-            }
-            Err(refusal) => session.channel.send(frame::refusal(call, &refusal)),
-        }
-    }
-
     /// The process ended, or with a `complaint` its channel did: it is no use any more.
     async fn on_gone(&mut self, complaint: Option<String>) {
         self.authority.end();
         self.authority = LoadAuthority::default();
         self.calls.clear();
-        self.call_bytes = 0;
         // The effect of this input is `Stop`, which finds the reason out and tells the calls in flight.
         let mut effects = Vec::new();
         self.state.step(Input::Gone, Instant::now(), &mut effects);
@@ -487,16 +297,6 @@ impl Plugin {
         self.outbox.push(Event::Failed { request, error });
     }
 
-    fn log(&self, args: Vec<Option<String>>) {
-        let LogLine { level, message, data } = LogLine::new(args);
-        self.outbox.push(Event::Log(Log::Plugin {
-            plugin_id: Arc::clone(&self.label),
-            level,
-            message,
-            data,
-        }));
-    }
-
     fn notice(&self, message: String) {
         self.outbox.push(Event::Log(Log::Notice {
             plugin_id: Some(Arc::clone(&self.label)),
@@ -529,15 +329,6 @@ impl Names {
             Kind::Route => &self.routes,
         };
         names.iter().any(|own| own == name)
-    }
-}
-
-impl Kind {
-    fn field(self) -> &'static str {
-        match self {
-            Self::Hook => "hook",
-            Self::Route => "route",
-        }
     }
 }
 

@@ -1,0 +1,63 @@
+//! What JavaScript says to a plugin's actor.
+
+use bytes::Bytes;
+
+use crate::error::Refusal;
+
+#[derive(Debug)]
+pub(super) enum Command {
+    Call(Call),
+    /// The host's answer to a call of the plugin, or why there is none.
+    Answer {
+        call: u64,
+        result: Result<Answer, Refusal>,
+    },
+    Terminate,
+}
+
+/// What needs a process.
+#[derive(Debug)]
+pub(super) enum Call {
+    Invoke {
+        request: u64,
+        kind: Kind,
+        name: String,
+        payload: String,
+    },
+    /// Only to have it started; `request` is answered when it is.
+    Start { request: Option<u64> },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Hook,
+    Route,
+}
+
+impl Kind {
+    /// The field of an invocation's frame that names it.
+    pub(super) fn field(self) -> &'static str {
+        match self {
+            Self::Hook => "hook",
+            Self::Route => "route",
+        }
+    }
+}
+
+/// The host's answer to a call of a plugin.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// JSON text; `None` for `undefined`.
+    pub value: Option<String>,
+    /// What the guest puts into the value, an object, as `bytes`.
+    pub bytes: Option<Bytes>,
+}
+
+impl Answer {
+    pub(super) fn json(text: &str) -> Self {
+        Self {
+            value: Some(text.to_owned()),
+            bytes: None,
+        }
+    }
+}
