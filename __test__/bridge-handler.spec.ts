@@ -110,6 +110,34 @@ describe("createBridgeHandler", () => {
     });
   });
 
+  it("takes an upload's bytes as base64 or as numbers, and gives a file's bytes as base64", async () => {
+    const files = new Map<string, Uint8Array>();
+    const storage = {
+      upload: async ({ key, body }: { key: string; body: Uint8Array }) => void files.set(key, body),
+      delete: async () => {},
+      download: async (key: string) => ({ body: new Blob([Buffer.from(files.get(key) ?? [])]).stream() }),
+    } as unknown as NonNullable<BridgeHandlerOptions["storage"]>;
+    const options = { storage, capabilities: ["media:write", "media:bytes:read"] };
+    const file = { filename: "a.png", contentType: "image/png" };
+    for (const bytes of ["AAH/", [0, 1, 255]]) {
+      const uploaded = await post("media/upload", { ...file, bytes }, options);
+      expect(uploaded).toMatchObject({ status: 200, body: { result: { mediaId: expect.any(String) } } });
+      const { mediaId: id, storageKey } = (
+        uploaded.body as { result: { mediaId: string; storageKey: string } }
+      ).result;
+      expect([...(files.get(storageKey) ?? [])]).toEqual([0, 1, 255]);
+      expect(await post("media/readBytes", { id }, options)).toMatchObject({
+        body: { result: { size: 3, bytes: "AAH/" } },
+      });
+    }
+    for (const bytes of ["no base64!", 7]) {
+      expect(await post("media/upload", { ...file, bytes }, options)).toEqual({
+        status: 500,
+        body: { error: "media/upload: bytes must be a base64-encoded string or an array of bytes" },
+      });
+    }
+  });
+
   it("says why when the addon can't be loaded", async () => {
     vi.resetModules();
     vi.doMock("../host/native.js", () => ({ loadNative: () => ({ ok: false, reason: "it is missing" }) }));

@@ -77,7 +77,7 @@ const FIELDS: Record<string, (random: Random) => unknown> = {
   level: (random) => pick(random, ["debug", "info", "warn", "error", "trace"]),
   msg: text,
   options: (random) => record(random),
-  maxBytes: (random) => pick(random, [1, 0, -1, 1.5, 1e9, "7"]),
+  maxBytes: (random) => pick(random, [undefined, 1, 9, 0, -1, 1.5, 1e9, "7"]),
 };
 
 function condition(random: Random): unknown {

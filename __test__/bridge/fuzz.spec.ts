@@ -1,6 +1,8 @@
 /** Bodies of any kind to every method, down to a real database: each gets an answer or an error, and soon. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { operations } from "../../host/bridge/index.js";
+import { insertMediaRow } from "../../host/bridge/media.js";
+import type { MediaStorage } from "../../host/bridge/operation.js";
 import { createBridgeHandler } from "../../host/bridge-handler.js";
 import {
   createCollection,
@@ -21,6 +23,14 @@ const everything = [
   ...["taxonomies:read", "email:send"],
 ];
 
+const file = { filename: "a.png", contentType: "image/png", size: 1 };
+
+const storage: MediaStorage = {
+  upload: async () => ({}),
+  delete: async () => ({}),
+  download: async () => ({ body: new Blob(["x"]).stream() }),
+};
+
 describe("any body", () => {
   let database: TemporaryDatabase;
   const unhandled: unknown[] = [];
@@ -30,6 +40,7 @@ describe("any body", () => {
     database = await temporaryDatabase();
     await createCollection(database.db, "posts", { title: "string", body: "json", rank: "integer" });
     await insertContent(database.db, "posts", { id: KNOWN_ID, title: "there" });
+    await insertMediaRow(database.db, { ...file, id: KNOWN_ID, key: `${KNOWN_ID}.png` });
     process.on("unhandledRejection", onUnhandled);
   });
   afterAll(async () => {
@@ -53,7 +64,7 @@ describe("any body", () => {
       storageConfig: { notes: { indexes: ["rank", "slug"] } },
       db: database.db,
       emailSend: () => async () => {},
-      storage: { upload: async () => ({}), delete: async () => ({}) },
+      storage,
     });
     let answered = 0;
     for (const body of bodies(`${SEED} ${method}`, BODIES)) {

@@ -9,7 +9,12 @@ type Handler = (request: Request) => Promise<Response>;
 type Call = (method: string, body: unknown) => Promise<unknown>;
 
 interface ContextModule {
-  createContext(binding: unknown, call: Call, tell: (method: string, body: unknown) => void): unknown;
+  createContext(
+    binding: unknown,
+    call: Call,
+    tell: (method: string, body: unknown) => void,
+    callWithBytes: (method: string, body: object, bytes: Uint8Array) => Promise<unknown>,
+  ): unknown;
 }
 
 /** What the guest keeps of workerd at its start, and `ctx` does not use. */
@@ -62,7 +67,11 @@ export async function guestContext(manifest: Manifest, site: unknown, handle: Ha
   };
   const plugin = { id: manifest.id, version: manifest.version };
   const call = (method: string, body: unknown) => callOver(handle, method, body);
-  return createContext({ plugin, site, members }, call, (method, body) => void call(method, body));
+  const tell = (method: string, body: unknown) => void call(method, body);
+  return createContext({ plugin, site, members }, call, tell, (method, body, view) => {
+    const bytes = Buffer.from(view.buffer, view.byteOffset, view.byteLength).toString("base64");
+    return call(method, { ...body, bytes, encoding: "base64" });
+  });
 }
 
 function holds(manifest: Manifest, ...names: string[]): boolean {

@@ -1,6 +1,6 @@
 /** `ctx.media`. The bytes of a file do not come with a call's arguments, but beside them, as they are. */
 import { monotonicFactory } from "ulidx";
-import { PublicError } from "./database-errors.js";
+import { HiddenError, PublicError } from "./database-errors.js";
 import { type Database, type Host, type MediaStorage, operation } from "./operation.js";
 import { startsWith } from "./prefix.js";
 
@@ -69,7 +69,12 @@ export async function storeUpload(host: Host, { filename, contentType, bytes }: 
   }
   const id = ulid();
   const key = id + extensionOf(filename);
-  await storage.upload({ key, body: bytes, contentType });
+  try {
+    await storage.upload({ key, body: bytes, contentType });
+  } catch (error) {
+    // A store's words may hold its host, its bucket or a path.
+    throw new HiddenError("The file could not be stored", error);
+  }
   try {
     await insertMediaRow(host.db, { id, filename, contentType, key, size: bytes.byteLength });
   } catch (error) {
