@@ -14,6 +14,8 @@ import type { Database } from "../../host/bridge/operation.js";
 
 export interface TemporaryDatabase {
   db: Database;
+  /** Where another process finds it; PostgreSQL only. */
+  url?: string;
   close(): Promise<void>;
 }
 
@@ -102,6 +104,7 @@ async function temporaryPostgres(server: string): Promise<TemporaryDatabase> {
   await runMigrations(db);
   return {
     db,
+    url: connectionString,
     async close() {
       await db.destroy();
       await onPostgres(server, `drop database ${name}`);
