@@ -1,9 +1,10 @@
 /** The bridge without a sandbox: a plugin's call as a `Request`, its answer as a `Response`. */
 import type { I18nConfig, SandboxEmailSendCallback } from "emdash";
-import { type Answer, type Host, operations, type PluginScope } from "./bridge/index.js";
+import type { Answer, Host, PluginScope } from "./bridge/index.js";
 import type { Database, MediaStorage } from "./bridge/operation.js";
 import { printLog } from "./log.js";
 import { loadNative } from "./native.js";
+import { loadOperations } from "./operations.js";
 import { hostOf as siteHost } from "./options.js";
 import { refusalOf, report } from "./refusal.js";
 
@@ -49,7 +50,7 @@ export function createBridgeHandler(options: BridgeHandlerOptions): (request: Re
     const { args, error } = checkCall(method, body, capabilities, collections);
     if (args === null) throw new RefusedCall(error ?? "The call was refused");
     if (method === "log") return print(scope.id, args);
-    const operation = operations.get(method);
+    const operation = (await loadOperations()).get(method);
     if (operation === undefined) throw new RefusedCall(`the host has no operation ${method}`);
     const upload = method === "media/upload" ? bytesOf(args.at(-1)) : null;
     return await operation(host, scope, args, upload);

@@ -1,7 +1,8 @@
 /** What EmDash and the environment say of a runner, as the addon wants it. */
 import type { I18nConfig, SandboxOptions } from "emdash";
 import type { NativeOptions } from "../index.js";
-import { EmDash, type Host } from "./bridge/index.js";
+import { EmDash } from "./bridge/emdash.js";
+import type { Host } from "./bridge/operation.js";
 import { warn } from "./log.js";
 
 /** EmDash's options, with those of its newer versions. */

@@ -1,5 +1,6 @@
 /** Who learns what of an operation that failed. */
-import { publicMessage, type RouteError, routeErrorOf } from "./bridge/index.js";
+import { publicMessage } from "./bridge/database-errors.js";
+import { type RouteError, routeErrorOf } from "./bridge/route-errors.js";
 import { explain } from "./errors.js";
 import { warn } from "./log.js";
 

@@ -1,11 +1,12 @@
 /** EmDash's `SandboxRunner` over the addon. */
 import type { SandboxEmailSendCallback, SandboxRunner, SandboxRunnerFactory } from "emdash";
 import type { NativeClaims } from "../index.js";
-import { type Answer, type Host, operations, type PluginScope } from "./bridge/index.js";
+import type { Answer, Host, PluginScope } from "./bridge/index.js";
 import { loadError, SandboxUnavailableError, systemRefusal } from "./errors.js";
 import { type EventOf, Inbox } from "./inbox.js";
 import { printLog, warn } from "./log.js";
 import { loadNative } from "./native.js";
+import { loadOperations } from "./operations.js";
 import { hostOf, nativeOptions, type RunnerOptions, wallTimeMs } from "./options.js";
 import { SandboxedPlugin } from "./plugin.js";
 import { refusalOf, report } from "./refusal.js";
@@ -82,6 +83,8 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     if (loaded === null) throw loadError(failure ?? { code: "invalid_manifest", message: "unknown reason" });
     const known = this.#plugins.get(loaded.plugin);
     if (known) return known;
+    // While its process starts. Should it fail, the first call that needs it says so.
+    loadOperations().catch(() => undefined);
     const onGone = () => this.#plugins.delete(loaded.plugin);
     const plugin = new SandboxedPlugin(this.#inbox, loaded, this.#wallTimeMs, onGone);
     // The addon is ending what was loaded under this id; its handle must know.
@@ -149,7 +152,7 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     upload: Uint8Array | null,
   ): Promise<Answer> {
     const scope = this.#plugins.get(plugin)?.scope;
-    const operation = operations.get(method);
+    const operation = (await loadOperations()).get(method);
     if (scope === undefined || operation === undefined)
       throw new Error(`the host has no operation ${method}`);
     return await operation(this.#host, scope, args, upload);
