@@ -1,15 +1,16 @@
 // The guest's end of the channel: reads the host's frames, runs hooks and routes, and carries `ctx` calls.
 
-import { AsyncLocalStorage } from "node:async_hooks";
 import { createContext } from "context.js";
 import {
   acceptSocket,
   addEventListener,
-  defineProperty,
+  AsyncLocalStorage,
   byteLength,
+  defineProperty,
   encodeText,
   Error,
   fetchFrom,
+  getStore,
   hasOwn,
   Map,
   mapDelete,
@@ -20,6 +21,7 @@ import {
   Response,
   responseOk,
   responseText,
+  runWithStore,
   sendToSocket,
   stringifyJson,
   TextEncoder,
@@ -34,11 +36,6 @@ const MAX_FRAME_LENGTH = 1024 * 1024;
 
 /** The host refuses longer ones. Told before they are sent: what is cut off while it is sent gets no answer. */
 const MAX_LARGE_FRAME_BYTES = 64 * 1024 * 1024;
-
-const { bind, call } = Function.prototype;
-const uncurryThis = bind.bind(call);
-const run = uncurryThis(AsyncLocalStorage.prototype.run);
-const getStore = uncurryThis(AsyncLocalStorage.prototype.getStore);
 
 /** Serves one WebSocket; all state of a session is in this closure. */
 export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left) {
@@ -56,7 +53,6 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
   const context = () => createContext(binding, callHost, tellHost, callWithBytes);
 
   // `data` is the event's own property in workerd: no prototype of the plugin's stands in between.
-  // `data` is the event's own property in workerd: no prototype of the plugin's stands in between.
   addEventListener(socket, "message", (event) => receive(parseJson(event.data)));
   sendText(greeting(plugin));
   const response = new Response(null, { __proto__: null, status: 101, webSocket: pair[0] });
@@ -64,7 +60,7 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
   return defineProperty(response, "then", { __proto__: null, value: undefined });
 
   function receive(frame) {
-    if (hasOwn(frame, "invoke")) run(invocations, frame.invoke, invoke, frame);
+    if (hasOwn(frame, "invoke")) runWithStore(invocations, frame.invoke, invoke, frame);
     else if (hasOwn(frame, "result")) settle(frame.result, valueOf(frame), own(frame, "error"));
     else if (hasOwn(frame, "stored")) receive(parseJson(take(`/frames/${frame.stored}`)));
   }

@@ -1,7 +1,10 @@
 // The built-ins that the guest uses, kept before the plugin's code runs. A plugin may patch any of them for itself; what
 // passes between guest and host must not go through its patch. Functions that need a `this` take it first.
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { ServiceStub } from "cloudflare:workers";
+
+export { AsyncLocalStorage };
 
 const { bind, call } = Function.prototype;
 const uncurryThis = bind.bind(call);
@@ -34,6 +37,9 @@ export const then = uncurryThis(Promise.prototype.then);
 export const mapGet = uncurryThis(Map.prototype.get);
 export const mapSet = uncurryThis(Map.prototype.set);
 export const mapDelete = uncurryThis(Map.prototype.delete);
+
+export const runWithStore = uncurryThis(AsyncLocalStorage.prototype.run);
+export const getStore = uncurryThis(AsyncLocalStorage.prototype.getStore);
 
 export const addEventListener = uncurryThis(EventTarget.prototype.addEventListener);
 export const acceptSocket = uncurryThis(WebSocket.prototype.accept);

@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use crate::channel::{Received, delivery_for_tests};
+use crate::channel::{Delivery, Received};
 use crate::token::Claims;
 
 fn claims(load: u64) -> Claims {
@@ -43,7 +43,7 @@ fn post(token: &str, path: &str, body: &str) -> String {
 async fn a_plugins_own_process_delivers_frames_and_nobody_else_does() {
     let (key, other) = (Key::generate().unwrap(), Key::generate().unwrap());
     let server = BackingServer::start(key.clone(), 4).unwrap();
-    let (delivery, mut inbox) = delivery_for_tests();
+    let (delivery, mut inbox) = Delivery::new();
     let us = std::process::id();
     let token = key.sign(&claims(1));
     let (token, stranger) = (token.expose(), "HTTP/1.1 401 Unauthorized");
@@ -95,7 +95,7 @@ async fn a_plugins_own_process_delivers_frames_and_nobody_else_does() {
 async fn a_body_past_the_limit_and_one_that_is_no_text_are_refused() {
     let key = Key::generate().unwrap();
     let server = BackingServer::start(key.clone(), 4).unwrap();
-    let (delivery, _inbox) = delivery_for_tests();
+    let (delivery, _inbox) = Delivery::new();
     let _admission = server.admit(1, std::process::id(), delivery);
     let token = key.sign(&claims(1));
 
@@ -118,7 +118,7 @@ async fn a_body_past_the_limit_and_one_that_is_no_text_are_refused() {
 async fn bytes_wait_for_the_call_that_names_them_and_are_bounded_by_themselves() {
     let key = Key::generate().unwrap();
     let server = BackingServer::start(key.clone(), 4).unwrap();
-    let (delivery, _inbox) = delivery_for_tests();
+    let (delivery, _inbox) = Delivery::new();
     let _admission = server.admit(1, std::process::id(), delivery.clone());
     let token = key.sign(&claims(1));
     assert_eq!(

@@ -88,6 +88,17 @@ pub(crate) struct Delivery {
 }
 
 impl Delivery {
+    /// The way in, and where its frames come out.
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Received>) {
+        let (received, inbox) = mpsc::channel(INBOX_FRAMES);
+        let delivery = Self {
+            received,
+            turns: Arc::new(Semaphore::new(1)),
+            uploads: Arc::default(),
+        };
+        (delivery, inbox)
+    }
+
     /// Where bytes wait for the call that names them.
     pub(crate) fn uploads(&self) -> &Uploads {
         &self.uploads
@@ -102,19 +113,6 @@ impl Delivery {
         // Nobody is left to hear it when its process has ended.
         let _ = self.received.send(Received::Frame(Text::Large(frame))).await;
     }
-}
-
-#[cfg(test)]
-pub(crate) fn delivery_for_tests() -> (Delivery, mpsc::Receiver<Received>) {
-    let (received, inbox) = mpsc::channel(INBOX_FRAMES);
-    (
-        Delivery {
-            received,
-            turns: Arc::new(Semaphore::new(1)),
-            uploads: Arc::default(),
-        },
-        inbox,
-    )
 }
 
 impl Channel {
@@ -138,15 +136,10 @@ impl Channel {
             .map_err(|error| ChannelError::Handshake(Box::new(error)))?;
         let (sink, stream) = connection.split();
         let (outbox, outgoing) = mpsc::unbounded_channel();
-        let (received, inbox) = mpsc::channel(INBOX_FRAMES);
+        let (delivery, inbox) = Delivery::new();
         let budget = Arc::new(Budget::default());
         tokio::spawn(write(sink, outgoing, Arc::clone(&budget)));
-        tokio::spawn(read(stream, received.clone()));
-        let delivery = Delivery {
-            received,
-            turns: Arc::new(Semaphore::new(1)),
-            uploads: Arc::default(),
-        };
+        tokio::spawn(read(stream, delivery.received.clone()));
         Ok(Self {
             outbox,
             inbox,

@@ -151,10 +151,12 @@ impl Supervisor {
         plugins.last_number += 1;
         let number = plugins.last_number;
         let (commands, received) = mpsc::unbounded_channel();
+        let label: Arc<str> = sanitise_line(manifest.id.as_bytes()).into();
         let subject = Subject {
             number,
             manifest: manifest.clone(),
-            blueprint: Arc::new(self.blueprint(number, &manifest, code)),
+            blueprint: Arc::new(self.blueprint(number, &manifest, Arc::clone(&label), code)),
+            label,
             wall_time: self.limits.wall_time,
             on_ready: self.on_ready(hash),
         };
@@ -290,9 +292,8 @@ impl Supervisor {
         });
     }
 
-    fn blueprint(&self, number: u32, manifest: &Manifest, code: String) -> Blueprint {
+    fn blueprint(&self, number: u32, manifest: &Manifest, label: Arc<str>, code: String) -> Blueprint {
         let outbox = Arc::clone(&self.outbox);
-        let plugin_id: Arc<str> = sanitise_line(manifest.id.as_bytes()).into();
         Blueprint {
             programs: Arc::clone(&self.programs),
             code: code.into(),
@@ -305,7 +306,7 @@ impl Supervisor {
             backing: Arc::clone(&self.backing),
             lines: Arc::new(move |stream: Stream, line: String| {
                 outbox.push(Event::Log(Log::Output {
-                    plugin_id: Arc::clone(&plugin_id),
+                    plugin_id: Arc::clone(&label),
                     stream,
                     line,
                 }));

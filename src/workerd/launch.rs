@@ -20,6 +20,7 @@ use rustix::net::{
 };
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use super::config::{BACKING, SOCKET};
 use super::socket::PrivateSocket;
 
 /// The programs and the environment that every process of a runner is made of.
@@ -94,14 +95,11 @@ pub(super) fn launch(launch: &Launch) -> io::Result<Launched> {
     let mut child = Command::new(&launch.programs.launcher)
         .arg(std::process::id().to_string())
         .arg(&launch.programs.workerd)
-        .args([
-            "serve",
-            "--socket-fd=entry={fd:1}",
-            "--control-fd={fd:2}",
-            "--external-addr=backing=unix:/proc/self/fd/{fd:3}",
-            "/proc/self/fd/{fd:0}",
-            "config",
-        ])
+        .arg("serve")
+        .arg(format!("--socket-fd={SOCKET}={{fd:1}}"))
+        .arg("--control-fd={fd:2}")
+        .arg(format!("--external-addr={BACKING}=unix:/proc/self/fd/{{fd:3}}"))
+        .args(["/proc/self/fd/{fd:0}", "config"])
         .env_clear()
         .envs(
             launch

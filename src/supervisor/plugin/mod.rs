@@ -41,6 +41,8 @@ pub(super) struct Subject {
     /// The JavaScript half's number for this load.
     pub(super) number: u32,
     pub(super) manifest: Manifest,
+    /// For log lines: the id is data, and may hold anything.
+    pub(super) label: Arc<str>,
     pub(super) blueprint: Arc<Blueprint>,
     pub(super) wall_time: Duration,
     /// Called at each start that succeeded.
@@ -49,7 +51,6 @@ pub(super) struct Subject {
 
 pub(super) struct Plugin {
     subject: Subject,
-    /// For log lines: the id is data, and may hold anything.
     label: Arc<str>,
     grants: Grants,
     outbox: Arc<Outbox>,
@@ -75,7 +76,7 @@ impl Plugin {
         commands: mpsc::UnboundedReceiver<Command>,
     ) -> Self {
         Self {
-            label: sanitise_line(subject.manifest.id.as_bytes()).into(),
+            label: Arc::clone(&subject.label),
             grants: Grants::from(&subject.manifest),
             invocations: Invocations::new(subject.wall_time),
             subject,
