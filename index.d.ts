@@ -18,10 +18,12 @@ export declare class NativeRunner {
   refuse(plugin: number, call: number, message: string, code?: string | undefined | null): void
   /** Done when the plugin's process serves. */
   ensureRunning(plugin: number, request: number): void
-  /** Done when the plugin's process is gone. */
-  terminate(plugin: number, request: number): void
+  /** Done when the plugin's process is gone. `within` is the `call` in which it is asked for. */
+  terminate(plugin: number, request: number, within?: NativeCall | undefined | null): void
   /** Done when no plugin has a process any more. */
-  terminateAll(request: number): void
+  terminateAll(request: number, within?: NativeCall | undefined | null): void
+  /** What each plugin is doing. */
+  status(): Array<NativePluginStatus>
   /** The next events. Where `more` wait, it must be called again, in another turn of the event loop. */
   drain(): Drained
   validateToken(token: string): NativeClaims | null
@@ -54,6 +56,12 @@ export interface LoadOutcome {
   loaded: NativeLoad | null
 }
 
+/** Names a `call` event. */
+export interface NativeCall {
+  plugin: number
+  call: number
+}
+
 export interface NativeClaims {
   pluginId: string
   version: string
@@ -65,6 +73,7 @@ export interface NativeClaims {
 /** A message of the addon. `null` is none. */
 export type NativeEvent =
   | { kind: 'ready'; plugin: number; hooks: Array<string>; routes: Array<string> }
+  | { kind: 'broken'; plugin: number }
   | { kind: 'done'; request: number; value: string | null }
   | { kind: 'failed'; request: number; code: string; message: string }
   | { kind: 'call'; plugin: number; call: number; method: string; args: Array<string | null>; /** The bytes of a file that it brings. */
@@ -79,6 +88,8 @@ export interface NativeFailure {
 export interface NativeLoad {
   /** Names this load in every other method. */
   plugin: number
+  /** The load that this one stands in for: to be terminated when this one is `ready` or `broken`. */
+  replaces: number | null
   id: string
   version: string
   /** The declared storage collections, as JSON text. */
@@ -86,6 +97,12 @@ export interface NativeLoad {
   /** The plugin's own hooks and routes, when this code has run before. */
   hooks: Array<string> | null
   routes: Array<string> | null
+}
+
+/** A number that somebody has set, and what they call it. */
+export interface NativeNumber {
+  name: string
+  value: number
 }
 
 /** How a runner is set up. Limits cross as numbers of any kind and are checked in Rust; `null` is the default. */
@@ -98,7 +115,29 @@ export interface NativeOptions {
   environment: Array<[string, string]>
   /** `ctx.site`, as JSON text. */
   site: string
-  wallTimeMs: number | null
-  memoryMb: number | null
-  maxUploadMb: number | null
+  wallTimeMs: NativeNumber | null
+  memoryMb: NativeNumber | null
+  maxUploadMb: NativeNumber | null
+  startTimeoutMs: NativeNumber | null
+  /** 0 keeps idle processes for ever. */
+  idleMs: NativeNumber | null
+}
+
+export interface NativePluginFailure {
+  at: number
+  reason: string
+}
+
+/** Times are milliseconds since 1970, as `Date.now()` gives them. */
+export interface NativePluginStatus {
+  id: string
+  version: string
+  state: string
+  since: number
+  nextStart: number | null
+  processId: number | null
+  starts: number
+  failures: number
+  lastFailures: Array<NativePluginFailure>
+  inFlight: number
 }

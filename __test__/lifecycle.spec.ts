@@ -60,13 +60,16 @@ describe("load", () => {
     async (_what, code, manifest) => {
       const runner = makeRunner();
       const old = await loadPlugin(runner, PING);
-      // So that the old handle knows which hooks it does not have: it must refuse these as well.
       await ask(old);
       const next = await runner.load(manifestOf({ ...manifest }), code);
       expect(next).not.toBe(old);
+      const answer = code === PING ? "pong" : "new";
+      expect(await ask(next)).toBe(answer);
+      expect(await ask(old)).toBe(answer);
+      await old.terminate();
       await expect(ask(old)).rejects.toThrow(UNLOADED);
       await expect(old.invokeHook("none", {})).rejects.toThrow(UNLOADED);
-      expect(await ask(next)).toBe(code === PING ? "pong" : "new");
+      expect(await ask(next)).toBe(answer);
     },
   );
 

@@ -9,6 +9,7 @@ export type EventOf<Kind extends NativeEvent["kind"]> = Extract<NativeEvent, { k
 
 export interface Listener {
   onReady(event: EventOf<"ready">): void;
+  onBroken(event: EventOf<"broken">): void;
   onCall(event: EventOf<"call">): void;
   onLog(event: EventOf<"log">): void;
 }
@@ -71,6 +72,9 @@ export class Inbox {
         break;
       case "ready":
         this.#listener.onReady(event);
+        break;
+      case "broken":
+        this.#listener.onBroken(event);
         break;
       case "log":
         this.#listener.onLog(event);

@@ -1,6 +1,6 @@
 /** What EmDash and the environment say of a runner, as the addon wants it. */
 import type { I18nConfig, SandboxOptions } from "emdash";
-import type { NativeOptions } from "../index.js";
+import type { NativeNumber, NativeOptions } from "../index.js";
 import { EmDash } from "./bridge/emdash.js";
 import type { Host } from "./bridge/operation.js";
 import { warn } from "./log.js";
@@ -23,9 +23,11 @@ export function nativeOptions(
     ...paths,
     environment: inherited(env),
     site: JSON.stringify(site(options.siteInfo)),
-    wallTimeMs: numberOrNull(options.limits?.wallTimeMs),
-    memoryMb: numberOrNull(options.limits?.memoryMb),
-    maxUploadMb: maxUploadMb(env),
+    wallTimeMs: limit(options, "wallTimeMs"),
+    memoryMb: limit(options, "memoryMb"),
+    maxUploadMb: setting(env, "EMDASH_SANDBOX_MAX_UPLOAD_MB"),
+    startTimeoutMs: setting(env, "EMDASH_SANDBOX_START_TIMEOUT_MS"),
+    idleMs: setting(env, "EMDASH_SANDBOX_IDLE_MS"),
   };
 }
 
@@ -55,15 +57,16 @@ export function wallTimeMs(options: SandboxOptions): number {
 }
 
 /** Anything else that a limit may be is not a number, which Rust refuses by the limit's name. */
-function numberOrNull(limit: unknown): number | null {
-  if (limit === undefined || limit === null) return null;
-  return typeof limit === "number" ? limit : Number.NaN;
+function limit(options: SandboxOptions, name: "wallTimeMs" | "memoryMb"): NativeNumber | null {
+  const value: unknown = options.limits?.[name];
+  if (value === undefined || value === null) return null;
+  return { name: `limits.${name}`, value: typeof value === "number" ? value : Number.NaN };
 }
 
-/** Unset is the default; anything but a number is refused in Rust. */
-function maxUploadMb(env: NodeJS.ProcessEnv): number | null {
-  const text = env.EMDASH_SANDBOX_MAX_UPLOAD_MB?.trim();
-  return text ? Number(text) : null;
+/** Unset is the default; anything but a number is refused in Rust, by the variable's name. */
+function setting(env: NodeJS.ProcessEnv, name: string): NativeNumber | null {
+  const text = env[name]?.trim();
+  return text ? { name, value: Number(text) } : null;
 }
 
 function inherited(env: NodeJS.ProcessEnv): [string, string][] {

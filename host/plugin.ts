@@ -4,24 +4,28 @@ import type { NativeLoad } from "../index.js";
 import type { PluginScope } from "./bridge/index.js";
 import { invocationError, RequestError, SandboxUnavailableError } from "./errors.js";
 import type { Inbox } from "./inbox.js";
+import { callWithin } from "./within.js";
 
 export class SandboxedPlugin implements SandboxedPluginInstance {
   /** `id:version` */
   readonly id: string;
   readonly scope: PluginScope;
+  /** The addon's number of this load. */
+  readonly number: number;
   readonly #inbox: Inbox;
-  readonly #number: number;
   readonly #wallTimeMs: number;
   readonly #onGone: () => void;
   #hooks: ReadonlySet<string> | undefined;
-  #termination: Promise<void> | undefined;
+  #successor: SandboxedPlugin | undefined;
+  #isTerminated = false;
+  #end: Promise<void> | undefined;
 
   /** `onGone` is called when it has been terminated and its process is gone. */
   constructor(inbox: Inbox, load: NativeLoad, wallTimeMs: number, onGone: () => void) {
     this.id = `${load.id}:${load.version}`;
     this.scope = { id: load.id, version: load.version, storage: JSON.parse(load.storage) };
     this.#inbox = inbox;
-    this.#number = load.plugin;
+    this.number = load.plugin;
     this.#wallTimeMs = wallTimeMs;
     this.#onGone = onGone;
     if (load.hooks) this.learnHooks(load.hooks);
@@ -33,38 +37,36 @@ export class SandboxedPlugin implements SandboxedPluginInstance {
   }
 
   async invokeHook(name: string, event: unknown): Promise<unknown> {
-    this.#refuseWhenTerminated();
+    const plugin = this.#serving();
     // EmDash asks every plugin for every hook, on every page view. One that it does not have costs no call.
-    if (this.#hooks && !this.#hooks.has(name)) return undefined;
-    return await this.#invoke("hook", name, { event });
+    if (plugin.#hooks && !plugin.#hooks.has(name)) return undefined;
+    return await plugin.#invoke("hook", name, { event });
   }
 
   async invokeRoute(name: string, input: unknown, request: SerializedRequest): Promise<unknown> {
-    this.#refuseWhenTerminated();
-    return await this.#invoke("route", name, { input, request });
+    return await this.#serving().#invoke("route", name, { input, request });
   }
 
   /** Refuses calls from now on; resolves when the plugin's process is gone. */
   terminate(): Promise<void> {
-    this.#termination ??= this.#inbox
-      .request((native, request) => native.terminate(this.#number, request))
-      .then(() => this.#onGone());
-    return this.#termination;
+    this.#isTerminated = true;
+    return this.#endProcess();
   }
 
-  /** Whether this is a load of the same version: ids and versions may hold colons, so `id` alone can't tell. */
-  isSameAs(other: SandboxedPlugin): boolean {
-    return this.scope.id === other.scope.id && this.scope.version === other.scope.version;
+  /** From now on calls go to what was loaded under the same `id:version` later; those in flight may end. */
+  yieldTo(successor: SandboxedPlugin): void {
+    this.#successor = successor;
+    void this.#endProcess();
   }
 
   get isTerminated(): boolean {
-    return this.#termination !== undefined;
+    return this.#isTerminated;
   }
 
   /** Resolves when its process serves. */
   async ensureRunning(): Promise<void> {
     try {
-      await this.#inbox.request((native, request) => native.ensureRunning(this.#number, request));
+      await this.#inbox.request((native, request) => native.ensureRunning(this.number, request));
     } catch (error) {
       throw error instanceof RequestError ? new SandboxUnavailableError(this.id, error.message) : error;
     }
@@ -74,7 +76,7 @@ export class SandboxedPlugin implements SandboxedPluginInstance {
     try {
       const text = JSON.stringify(payload);
       const answer = await this.#inbox.request((native, request) =>
-        native.invoke(this.#number, request, kind === "route", name, text),
+        native.invoke(this.number, request, kind === "route", name, text),
       );
       return answer === undefined ? undefined : JSON.parse(answer);
     } catch (error) {
@@ -94,7 +96,20 @@ export class SandboxedPlugin implements SandboxedPluginInstance {
     }
   }
 
-  #refuseWhenTerminated(): void {
-    if (this.#termination) throw new SandboxUnavailableError(this.id, "it was unloaded");
+  /**
+   * The load that calls go to.
+   *
+   * @throws SandboxUnavailableError when there is none any more
+   */
+  #serving(): SandboxedPlugin {
+    if (this.#isTerminated) throw new SandboxUnavailableError(this.id, "it was unloaded");
+    return this.#successor === undefined ? this : this.#successor.#serving();
+  }
+
+  #endProcess(): Promise<void> {
+    this.#end ??= this.#inbox
+      .request((native, request) => native.terminate(this.number, request, callWithin(this.#inbox)))
+      .then(() => this.#onGone());
+    return this.#end;
   }
 }

@@ -10,7 +10,10 @@ import { loadOperations } from "./operations.js";
 import { hostOf, nativeOptions, type RunnerOptions, wallTimeMs } from "./options.js";
 import { SandboxedPlugin } from "./plugin.js";
 import { refusalOf, report } from "./refusal.js";
-import { findWorkerd } from "./workerd-binary.js";
+import { Replacements } from "./replacements.js";
+import { pluginStatus, type RunnerStatus } from "./status.js";
+import { callWithin, within } from "./within.js";
+import { findWorkerd, type WorkerdBinary } from "./workerd-binary.js";
 
 type Manifest = Parameters<SandboxRunner["load"]>[0];
 
@@ -24,8 +27,10 @@ export class WorkerdSandboxRunner implements SandboxRunner {
   readonly #wallTimeMs: number;
   readonly #inbox: Inbox | undefined;
   readonly #unavailable: string | null = null;
+  readonly #workerd: WorkerdBinary | null = null;
   /** By the addon's number: those that are loaded, and those whose process has not ended yet. */
   readonly #plugins = new Map<number, SandboxedPlugin>();
+  readonly #replacements = new Replacements();
 
   constructor(options: RunnerOptions) {
     this.#host = hostOf(options);
@@ -38,10 +43,15 @@ export class WorkerdSandboxRunner implements SandboxRunner {
       return;
     }
     const { addon, launcher } = native.native;
+    this.#workerd = workerd.binary;
     const settings = nativeOptions(options, { launcher, workerd: workerd.binary.path }, process.env);
     try {
       this.#inbox = new Inbox((wake) => new addon.NativeRunner(settings, wake), {
-        onReady: ({ plugin, hooks }) => this.#plugins.get(plugin)?.learnHooks(hooks),
+        onReady: ({ plugin, hooks }) => {
+          this.#plugins.get(plugin)?.learnHooks(hooks);
+          this.#replacements.settle(plugin);
+        },
+        onBroken: ({ plugin }) => this.#replacements.settle(plugin),
         onCall: (event) => this.#onCall(event),
         onLog: printLog,
       });
@@ -61,6 +71,16 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     return this.#unavailable;
   }
 
+  /** What the runner and each of its plugins is doing. */
+  status(): RunnerStatus {
+    return {
+      available: this.isAvailable(),
+      unavailableReason: this.#unavailable,
+      workerd: this.#workerd,
+      plugins: this.#inbox?.native.status().map(pluginStatus) ?? [],
+    };
+  }
+
   /** Whether plugins can be served. A plugin that is idle, or that failed by itself, does not make a runner unhealthy. */
   isHealthy(): boolean {
     return this.isAvailable();
@@ -68,7 +88,7 @@ export class WorkerdSandboxRunner implements SandboxRunner {
 
   /**
    * Registers the plugin and has its process started in the background. What was loaded under the same `id:version` is
-   * replaced, unless it is the same.
+   * replaced, unless it is the same: it serves until the new process does, and whoever still holds it is served by that.
    *
    * @throws TypeError when the manifest or the code can't be used, naming the field
    * @throws SandboxUnavailableError when no plugin can run here
@@ -85,11 +105,14 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     if (known) return known;
     // While its process starts. Should it fail, the first call that needs it says so.
     loadOperations().catch(() => undefined);
-    const onGone = () => this.#plugins.delete(loaded.plugin);
+    const onGone = () => {
+      this.#plugins.delete(loaded.plugin);
+      this.#replacements.settle(loaded.plugin);
+    };
     const plugin = new SandboxedPlugin(this.#inbox, loaded, this.#wallTimeMs, onGone);
-    // The addon is ending what was loaded under this id; its handle must know.
-    for (const other of this.#plugins.values()) if (other.isSameAs(plugin)) void other.terminate();
     this.#plugins.set(loaded.plugin, plugin);
+    const previous = loaded.replaces === null ? undefined : this.#plugins.get(loaded.replaces);
+    if (previous) this.#replacements.begin(plugin, previous);
     return plugin;
   }
 
@@ -99,8 +122,9 @@ export class WorkerdSandboxRunner implements SandboxRunner {
 
   /** Ends every plugin; resolves when no process is left. The runner can load plugins again afterwards. */
   async terminateAll(): Promise<void> {
+    const inbox = this.#inbox;
     const ends = [...this.#plugins.values()].map((plugin) => plugin.terminate());
-    await this.#inbox?.request((native, request) => native.terminateAll(request));
+    await inbox?.request((native, request) => native.terminateAll(request, callWithin(inbox)));
     await Promise.all(ends);
   }
 
@@ -130,16 +154,18 @@ export class WorkerdSandboxRunner implements SandboxRunner {
   }
 
   #onCall({ plugin, call, method, args, upload }: EventOf<"call">): void {
-    const native = this.#inbox?.native;
-    this.#perform(plugin, method, args, upload).then(
+    const inbox = this.#inbox;
+    if (inbox === undefined) return;
+    const { native } = inbox;
+    within(inbox, { plugin, call }, method, () => this.#perform(plugin, method, args, upload)).then(
       (answer) => {
-        if (typeof answer === "object") native?.answer(plugin, call, answer.value, bufferOf(answer.bytes));
-        else native?.answer(plugin, call, answer ?? null, null);
+        if (typeof answer === "object") native.answer(plugin, call, answer.value, bufferOf(answer.bytes));
+        else native.answer(plugin, call, answer ?? null, null);
       },
       (error) => {
         const refusal = refusalOf(error, method);
         // The answer first: whatever happens to the log, the plugin must not wait.
-        native?.refuse(plugin, call, refusal.message, refusal.code ?? null);
+        native.refuse(plugin, call, refusal.message, refusal.code ?? null);
         if (!refusal.isWhole) report(error, method, this.#plugins.get(plugin)?.id);
       },
     );
@@ -159,7 +185,7 @@ export class WorkerdSandboxRunner implements SandboxRunner {
   }
 
   #byId(id: string): SandboxedPlugin | undefined {
-    return [...this.#plugins.values()].find((plugin) => plugin.id === id && !plugin.isTerminated);
+    return [...this.#plugins.values()].findLast((plugin) => plugin.id === id && !plugin.isTerminated);
   }
 }
 

@@ -21,6 +21,8 @@ pub enum NativeEvent {
         hooks: Vec<String>,
         routes: Vec<String>,
     },
+    /// A plugin's process did not come to serve.
+    Broken { plugin: u32 },
     /// A request is answered: JSON text, or `null` for `undefined`.
     Done { request: f64, value: Option<String> },
     /// A request failed: a code of the closed set, and a fragment.
@@ -61,6 +63,7 @@ impl From<Event> for NativeEvent {
                     routes,
                 }
             }
+            Event::StartFailed { plugin } => Self::Broken { plugin },
             Event::Done { request, value } => Self::Done {
                 request: number(request),
                 value,

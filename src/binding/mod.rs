@@ -3,5 +3,6 @@
 mod check;
 mod event;
 mod runner;
+mod status;
 
 pub use self::check::{CheckedCall, check_call};

@@ -7,9 +7,10 @@ use napi_derive::napi;
 use serde_json::value::RawValue;
 
 use super::event::NativeEvent;
+use super::status::NativePluginStatus;
 use crate::error::{Error, ErrorCode, Refusal, RouteError};
-use crate::limits::Limits;
-use crate::supervisor::{Answer, Kind, Options, Outbox, Supervisor};
+use crate::limits::{Given, Limits, Timing, Wanted};
+use crate::supervisor::{Answer, Kind, Options, Outbox, Supervisor, Within};
 use crate::workerd::Programs;
 
 /// How a runner is set up. Limits cross as numbers of any kind and are checked in Rust; `null` is the default.
@@ -24,9 +25,20 @@ pub struct NativeOptions {
     pub environment: Vec<(String, String)>,
     /// `ctx.site`, as JSON text.
     pub site: String,
-    pub wall_time_ms: Option<f64>,
-    pub memory_mb: Option<f64>,
-    pub max_upload_mb: Option<f64>,
+    pub wall_time_ms: Option<NativeNumber>,
+    pub memory_mb: Option<NativeNumber>,
+    pub max_upload_mb: Option<NativeNumber>,
+    pub start_timeout_ms: Option<NativeNumber>,
+    /// 0 keeps idle processes for ever.
+    pub idle_ms: Option<NativeNumber>,
+}
+
+/// A number that somebody has set, and what they call it.
+#[derive(Debug)]
+#[napi(object, object_to_js = false)]
+pub struct NativeNumber {
+    pub name: String,
+    pub value: f64,
 }
 
 /// What `load` gives back: an expected failure is data. `failure` is `null` exactly when the other fields are not.
@@ -49,6 +61,8 @@ pub struct NativeFailure {
 pub struct NativeLoad {
     /// Names this load in every other method.
     pub plugin: u32,
+    /// The load that this one stands in for: to be terminated when this one is `ready` or `broken`.
+    pub replaces: Option<u32>,
     pub id: String,
     pub version: String,
     /// The declared storage collections, as JSON text.
@@ -56,6 +70,23 @@ pub struct NativeLoad {
     /// The plugin's own hooks and routes, when this code has run before.
     pub hooks: Option<Vec<String>>,
     pub routes: Option<Vec<String>>,
+}
+
+/// Names a `call` event.
+#[derive(Debug)]
+#[napi(object, object_to_js = false)]
+pub struct NativeCall {
+    pub plugin: u32,
+    pub call: f64,
+}
+
+impl From<NativeCall> for Within {
+    fn from(NativeCall { plugin, call }: NativeCall) -> Self {
+        Self {
+            plugin,
+            call: counter(call),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -122,6 +153,7 @@ impl NativeRunner {
                 let (plugin, id, version) = (load.plugin, load.manifest.id, load.manifest.version);
                 let loaded = NativeLoad {
                     plugin,
+                    replaces: load.replaces,
                     id,
                     version,
                     storage,
@@ -168,16 +200,28 @@ impl NativeRunner {
         self.supervisor.ensure_running(plugin, counter(request));
     }
 
-    /// Done when the plugin's process is gone.
+    /// Done when the plugin's process is gone. `within` is the `call` in which it is asked for.
     #[napi(catch_unwind)]
-    pub fn terminate(&self, plugin: u32, request: f64) {
-        self.supervisor.terminate(plugin, counter(request));
+    pub fn terminate(&self, plugin: u32, request: f64, within: Option<NativeCall>) {
+        self.supervisor
+            .terminate(plugin, counter(request), within.map(Within::from));
     }
 
     /// Done when no plugin has a process any more.
     #[napi(catch_unwind)]
-    pub fn terminate_all(&self, request: f64) {
-        self.supervisor.terminate_all(counter(request));
+    pub fn terminate_all(&self, request: f64, within: Option<NativeCall>) {
+        self.supervisor
+            .terminate_all(counter(request), within.map(Within::from));
+    }
+
+    /// What each plugin is doing.
+    #[napi(catch_unwind)]
+    pub fn status(&self) -> Vec<NativePluginStatus> {
+        self.supervisor
+            .status()
+            .into_iter()
+            .map(NativePluginStatus::from)
+            .collect()
     }
 
     /// The next events. Where `more` wait, it must be called again, in another turn of the event loop.
@@ -222,9 +266,23 @@ impl NativeOptions {
                     .map(|(k, v)| (k.into(), v.into()))
                     .collect(),
             },
-            limits: Limits::new(self.wall_time_ms, self.memory_mb, self.max_upload_mb)?,
+            limits: Limits::new(Wanted {
+                wall_time_ms: self.wall_time_ms.map(Given::from),
+                memory_mb: self.memory_mb.map(Given::from),
+                max_upload_mb: self.max_upload_mb.map(Given::from),
+            })?,
+            timing: Timing::new(
+                self.start_timeout_ms.map(Given::from),
+                self.idle_ms.map(Given::from),
+            )?,
             site,
         })
+    }
+}
+
+impl From<NativeNumber> for Given {
+    fn from(NativeNumber { name, value }: NativeNumber) -> Self {
+        Self { name, value }
     }
 }
 

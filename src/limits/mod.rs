@@ -1,7 +1,10 @@
 //! The limits of a plugin as checked types. `docs/architecture.md` and the README say which of them hold today.
 
+mod timing;
+
 use std::time::Duration;
 
+pub use self::timing::Timing;
 use crate::error::{Error, ErrorCode};
 
 /// What an operator may set; a number that can't be a limit is refused by name.
@@ -32,34 +35,28 @@ const LARGEST_UPLOAD_MB: f64 = 1024.0;
 /// V8 can't start in less.
 const MIN_MEMORY_MB: f64 = 16.0;
 
+/// A number that somebody has set, and what they call it: an option or an environment variable.
+#[derive(Debug, Clone)]
+pub struct Given {
+    pub name: String,
+    pub value: f64,
+}
+
+/// The limits as they were set; `None` is the default.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    pub wall_time_ms: Option<Given>,
+    pub memory_mb: Option<Given>,
+    pub max_upload_mb: Option<Given>,
+}
+
 impl Limits {
-    /// `None` is the default.
-    ///
     /// # Errors
     /// When a number is no limit: not a number, zero, negative, or beyond reason.
-    pub fn new(
-        wall_time_ms: Option<f64>,
-        memory_mb: Option<f64>,
-        max_upload_mb: Option<f64>,
-    ) -> Result<Self, Error> {
-        let wall_time = within(
-            "limits.wallTimeMs",
-            wall_time_ms.unwrap_or(WALL_TIME_MS),
-            1.0,
-            MAX_WALL_TIME_MS,
-        )?;
-        let memory = within(
-            "limits.memoryMb",
-            memory_mb.unwrap_or(MEMORY_MB),
-            MIN_MEMORY_MB,
-            MAX_MEMORY_MB,
-        )?;
-        let max_upload = within(
-            "EMDASH_SANDBOX_MAX_UPLOAD_MB",
-            max_upload_mb.unwrap_or(MAX_UPLOAD_MB),
-            1.0,
-            LARGEST_UPLOAD_MB,
-        )?;
+    pub fn new(wanted: Wanted) -> Result<Self, Error> {
+        let wall_time = within(wanted.wall_time_ms, WALL_TIME_MS, 1.0, MAX_WALL_TIME_MS)?;
+        let memory = within(wanted.memory_mb, MEMORY_MB, MIN_MEMORY_MB, MAX_MEMORY_MB)?;
+        let max_upload = within(wanted.max_upload_mb, MAX_UPLOAD_MB, 1.0, LARGEST_UPLOAD_MB)?;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -85,41 +82,58 @@ impl Limits {
     }
 }
 
-fn within(name: &str, value: f64, min: f64, max: f64) -> Result<f64, Error> {
-    if (min..=max).contains(&value) {
-        return Ok(value);
+fn within(given: Option<Given>, default: f64, min: f64, max: f64) -> Result<f64, Error> {
+    match given {
+        None => Ok(default),
+        Some(Given { value, .. }) if (min..=max).contains(&value) => Ok(value),
+        Some(Given { name, value }) => Err(Error::new(
+            ErrorCode::InvalidOption,
+            format!("{name} must be a number from {min} to {max}, not {value}"),
+        )),
     }
-    Err(Error::new(
-        ErrorCode::InvalidOption,
-        format!("{name} must be a number from {min} to {max}, not {value}"),
-    ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn unset_limits_are_the_documented_ones() {
-        let limits = Limits::new(None, None, None).unwrap();
-        assert_eq!((limits.wall_time, limits.heap_mb), (Duration::from_secs(30), 128));
+    fn given(name: &str, value: f64) -> Option<Given> {
+        let name = name.into();
+        Some(Given { name, value })
     }
 
     #[test]
-    fn a_number_that_is_no_limit_is_refused_by_its_name() {
+    fn unset_limits_are_the_documented_ones() {
+        let limits = Limits::new(Wanted::default()).unwrap();
+        assert_eq!((limits.wall_time, limits.heap_mb), (Duration::from_secs(30), 128));
+        let timing = Timing::new(None, None).unwrap();
+        assert_eq!(timing.start, Duration::from_secs(5));
+        assert_eq!(timing.idle, Some(Duration::from_secs(600)));
+    }
+
+    #[test]
+    fn a_number_that_is_no_limit_is_refused_by_the_name_that_it_was_given_under() {
         for wrong in [f64::NAN, -1.0, 0.0, f64::INFINITY, f64::NEG_INFINITY, 1e99] {
-            let error = Limits::new(Some(wrong), None, None).unwrap_err();
+            let wanted = Wanted {
+                wall_time_ms: given("limits.wallTimeMs", wrong),
+                ..Wanted::default()
+            };
+            let error = Limits::new(wanted).unwrap_err();
             assert_eq!(error.code, ErrorCode::InvalidOption);
             assert!(
                 error.message.starts_with("limits.wallTimeMs must be a number"),
                 "{error}"
             );
-            assert!(
-                Limits::new(None, Some(wrong), None)
-                    .unwrap_err()
-                    .message
-                    .starts_with("limits.memoryMb")
-            );
+            let error = Timing::new(given("EMDASH_X", wrong), None).unwrap_err();
+            assert!(error.message.starts_with("EMDASH_X must be"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_idle_time_of_zero_keeps_processes_and_no_other_odd_number_does() {
+        assert_eq!(Timing::new(None, given("IDLE", 0.0)).unwrap().idle, None);
+        for wrong in [f64::NAN, -1.0, 0.5, 1e99] {
+            assert!(Timing::new(None, given("IDLE", wrong)).is_err());
         }
     }
 }

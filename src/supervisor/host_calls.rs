@@ -21,24 +21,41 @@ pub(super) struct HostCalls {
 struct HostCall {
     /// The guest's number of it.
     call: u64,
+    invocation: u64,
     /// What its arguments take.
     bytes: usize,
 }
 
 impl HostCalls {
     /// Our number of a call that is handed to JavaScript.
-    pub(super) fn begin(&mut self, call: u64, bytes: usize) -> u64 {
+    pub(super) fn begin(&mut self, call: u64, invocation: u64, bytes: usize) -> u64 {
         self.last += 1;
         self.bytes += bytes;
-        self.under_way.insert(self.last, HostCall { call, bytes });
+        self.under_way.insert(
+            self.last,
+            HostCall {
+                call,
+                invocation,
+                bytes,
+            },
+        );
         self.last
     }
 
     /// The guest's number of a call that has been answered; `None` when nobody waits for it any more.
     pub(super) fn end(&mut self, number: u64) -> Option<u64> {
-        let HostCall { call, bytes } = self.under_way.remove(&number)?;
+        let HostCall { call, bytes, .. } = self.under_way.remove(&number)?;
         self.bytes -= bytes;
         Some(call)
+    }
+
+    /// The invocation that made a call which is under way, by our number of it.
+    pub(super) fn invocation_of(&self, number: u64) -> Option<u64> {
+        self.under_way.get(&number).map(|call| call.invocation)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.under_way.is_empty()
     }
 
     /// Whether the plugin may ask for more. One call may exceed the bytes by itself, so that none is ever too large.
@@ -60,7 +77,7 @@ mod tests {
     #[test]
     fn an_answer_finds_its_call_once() {
         let mut calls = HostCalls::default();
-        let (first, second) = (calls.begin(7, 0), calls.begin(7, 0));
+        let (first, second) = (calls.begin(7, 1, 0), calls.begin(7, 1, 0));
         assert_eq!((calls.end(second), calls.end(second)), (Some(7), None));
         assert_eq!(calls.end(first), Some(7));
     }
@@ -68,11 +85,13 @@ mod tests {
     #[test]
     fn there_is_room_up_to_the_number_and_the_bytes() {
         let mut calls = HostCalls::default();
-        let numbers: Vec<_> = (0..MAX_CALLS as u64).map(|call| calls.begin(call, 0)).collect();
+        let numbers: Vec<_> = (0..MAX_CALLS as u64)
+            .map(|call| calls.begin(call, 1, 0))
+            .collect();
         assert!(!calls.has_room());
         calls.end(numbers[0]);
         assert!(calls.has_room());
-        let large = calls.begin(1, MAX_BYTES);
+        let large = calls.begin(1, 1, MAX_BYTES);
         assert!(!calls.has_room());
         calls.end(large);
         assert!(calls.has_room());
@@ -81,10 +100,10 @@ mod tests {
     #[test]
     fn an_answer_to_the_process_before_is_nobodys() {
         let mut calls = HostCalls::default();
-        let before = calls.begin(1, MAX_BYTES);
+        let before = calls.begin(1, 1, MAX_BYTES);
         calls.clear();
         assert!(calls.has_room());
-        let after = calls.begin(1, 0);
+        let after = calls.begin(1, 1, 0);
         assert_eq!((calls.end(before), calls.end(after)), (None, Some(1)));
     }
 }

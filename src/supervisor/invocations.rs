@@ -44,8 +44,8 @@ impl Invocations {
         }
     }
 
-    /// Its number, and the moment at which its time is up.
-    pub(super) fn begin(&mut self, request: u64, now: Instant) -> (u64, Instant) {
+    /// Its number.
+    pub(super) fn begin(&mut self, request: u64, now: Instant) -> u64 {
         let number = self.next;
         self.next += 1;
         self.forget(now);
@@ -61,7 +61,7 @@ impl Invocations {
         }
         let deadline = now + self.wall_time;
         self.waiting.insert(number, Waiting { request, deadline });
-        (number, deadline)
+        number
     }
 
     /// Whom the answer is for; `None` when nobody waits for it: it timed out, or was never asked.
@@ -98,6 +98,16 @@ impl Invocations {
         self.waiting.is_empty()
     }
 
+    /// Those that have not been answered.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether nothing is waited for but these.
+    pub(super) fn all_waiting_are(&self, numbers: &[u64]) -> bool {
+        self.waiting.keys().all(|number| numbers.contains(number))
+    }
+
     /// Ends all of them; what is left to answer.
     pub(super) fn close(&mut self) -> impl Iterator<Item = Waiting> + use<> {
         self.begun.clear();
@@ -126,7 +136,7 @@ mod tests {
     #[test]
     fn an_unanswered_invocation_expires_once_at_its_deadline() {
         let (start, mut all) = (Instant::now(), Invocations::new(WALL));
-        let (first, _) = all.begin(7, start);
+        let first = all.begin(7, start);
         all.begin(8, start + ms(5));
         assert_eq!(all.next_deadline(), Some(start + WALL));
         assert_eq!(all.expire(start + WALL - ms(1)), None);
@@ -143,7 +153,7 @@ mod tests {
     #[test]
     fn an_answer_leaves_the_authority_until_the_deadline() {
         let (start, mut all) = (Instant::now(), Invocations::new(WALL));
-        let (number, _) = all.begin(1, start + ms(7));
+        let number = all.begin(1, start + ms(7));
         assert!(all.answer(number).is_some() && all.is_empty());
         assert_eq!(all.authority(number, start + WALL), Some(start + ms(7) + WALL));
         assert_eq!(all.authority(number, start + ms(7) + WALL), None);
@@ -152,7 +162,7 @@ mod tests {
     #[test]
     fn what_was_never_begun_has_no_authority() {
         let (start, mut all) = (Instant::now(), Invocations::new(WALL));
-        let (number, _) = all.begin(1, start);
+        let number = all.begin(1, start);
         for never in [0, number + 1, u64::MAX] {
             assert_eq!(all.authority(never, start), None);
         }
@@ -164,7 +174,7 @@ mod tests {
     fn a_busy_plugin_is_remembered_in_bounded_space() {
         let (start, mut all) = (Instant::now(), Invocations::new(ms(1000)));
         for micros in (0..5_000_000).step_by(50) {
-            let (number, _) = all.begin(1, start + Duration::from_micros(micros));
+            let number = all.begin(1, start + Duration::from_micros(micros));
             all.answer(number);
         }
         assert!(all.begun.len() <= 102, "{} notes", all.begun.len());
@@ -179,9 +189,9 @@ mod tests {
             let mut now = start;
             let begun: Vec<_> = gaps.iter().map(|gap| {
                 now += ms(*gap);
-                let (number, deadline) = all.begin(1, now);
+                let number = all.begin(1, now);
                 all.answer(number);
-                (number, deadline)
+                (number, now + ms(500))
             }).collect();
             let ask = now + ms(ask_after);
             for (number, deadline) in begun {

@@ -12,7 +12,10 @@ pub(super) enum Command {
         call: u64,
         result: Result<Answer, Refusal>,
     },
-    Terminate,
+    /// Ends the plugin. `within` is the host operation that asks for it, and that may wait for it.
+    Terminate {
+        within: Option<u64>,
+    },
 }
 
 /// What needs a process.

@@ -3,42 +3,46 @@
 pub(crate) mod authority;
 mod host_calls;
 mod invocations;
+mod journal;
+mod log_rate;
 mod message;
 mod outbox;
 mod plugin;
 mod registry;
+mod restart;
 mod start;
 mod state;
+mod status;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
+use self::journal::Journal;
 pub use self::message::{Answer, Kind};
 use self::message::{Call, Command};
 pub use self::outbox::{Event, Log, Names, Outbox};
 use self::plugin::{OnReady, Plugin, Subject};
-use self::registry::{Commands, Loaded, Plugins, binding, claims};
+pub use self::registry::Within;
+use self::registry::{Actor, Commands, Loaded, Plugins, binding, claims};
 use self::start::Blueprint;
+use self::status::Board;
+pub use self::status::PluginStatus;
 use crate::backing::BackingServer;
 use crate::error::{Error, ErrorCode, Refusal};
-use crate::limits::Limits;
+use crate::limits::{Limits, Timing};
 use crate::manifest::Manifest;
 use crate::token::{Claims, Key};
 use crate::workerd::{Programs, Stream, sanitise_line};
 
 /// Processes of one runner that start at the same time; more would make each other miss the deadline.
 const CONCURRENT_STARTS: usize = 4;
-
-/// From the spawn to the guest's report. Thirty at once took 0.34 s when measured on 2 cores.
-const START_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Codes whose names are remembered; more than a site has plugins and updates. Forgetting costs a start.
 const MAX_KNOWN_NAMES: usize = 256;
@@ -48,6 +52,7 @@ const MAX_KNOWN_NAMES: usize = 256;
 pub struct Options {
     pub programs: Programs,
     pub limits: Limits,
+    pub timing: Timing,
     /// `ctx.site`, as JSON text.
     pub site: Box<RawValue>,
 }
@@ -57,6 +62,7 @@ pub struct Supervisor {
     runtime: &'static Handle,
     programs: Arc<Programs>,
     limits: Limits,
+    timing: Timing,
     site: Box<RawValue>,
     outbox: Arc<Outbox>,
     key: Key,
@@ -76,6 +82,9 @@ pub struct Load {
     pub manifest: Manifest,
     /// What is known of this code already.
     pub names: Option<Arc<Names>>,
+    /// The load of the same `id:version` that this one stands in for. It goes on serving until it is terminated, which is
+    /// for the JavaScript half to do once this one serves, or has failed to.
+    pub replaces: Option<u32>,
 }
 
 impl Supervisor {
@@ -85,6 +94,7 @@ impl Supervisor {
         let Options {
             programs,
             limits,
+            timing,
             site,
         } = options;
         let no_system =
@@ -100,6 +110,7 @@ impl Supervisor {
             backing: Arc::new(backing),
             programs: Arc::new(programs),
             limits,
+            timing,
             site,
             outbox: Arc::new(outbox),
             key,
@@ -111,7 +122,7 @@ impl Supervisor {
     }
 
     /// Registers a plugin and has its process started. The same manifest and code under the same `id:version` give the
-    /// plugin that is loaded; anything else under it replaces that one.
+    /// plugin that is loaded; anything else under it is to replace that one.
     ///
     /// # Errors
     /// When the manifest or the code can't be used.
@@ -128,36 +139,31 @@ impl Supervisor {
         let names = self.lock_names().get(&hash).cloned();
 
         let mut plugins = self.lock();
-        if let Some((plugin, _)) = plugins
-            .loaded
-            .iter()
-            .find(|(_, other)| other.is(&manifest, &hash))
-        {
+        let replaces = plugins.latest(&manifest);
+        if let Some((plugin, _)) = replaces.filter(|(_, other)| other.is(&manifest, &hash)) {
             return Ok(Load {
-                plugin: *plugin,
+                plugin,
                 manifest,
                 names,
+                replaces: None,
             });
         }
-        let replaced = plugins
-            .loaded
-            .iter()
-            .find(|(_, other)| other.has_identity(&manifest))
-            .map(|(number, _)| *number);
-        if let Some(replaced) = replaced {
-            plugins.unload(replaced);
-        }
+        let replaces = replaces.map(|(number, _)| number);
 
         plugins.last_number += 1;
         let number = plugins.last_number;
         let (commands, received) = mpsc::unbounded_channel();
+        let board = Arc::new(Board::new(&manifest.id, &manifest.version));
         let label: Arc<str> = sanitise_line(manifest.id.as_bytes()).into();
+        let journal = Journal::new(label, Arc::clone(&self.outbox));
         let subject = Subject {
             number,
             manifest: manifest.clone(),
-            blueprint: Arc::new(self.blueprint(number, &manifest, Arc::clone(&label), code)),
-            label,
+            blueprint: Arc::new(self.blueprint(number, &manifest, journal.clone(), code)),
+            journal,
             wall_time: self.limits.wall_time,
+            timing: self.timing.clone(),
+            board: Arc::clone(&board),
             on_ready: self.on_ready(hash),
         };
         let actor = Plugin::new(subject, names.clone(), Arc::clone(&self.outbox), received);
@@ -169,13 +175,14 @@ impl Supervisor {
             Loaded {
                 manifest: manifest.clone(),
                 code: hash,
-                commands,
+                actor: Actor { commands, board },
             },
         );
         Ok(Load {
             plugin: number,
             manifest,
             names,
+            replaces,
         })
     }
 
@@ -207,26 +214,33 @@ impl Supervisor {
     /// The host's answer to an [`Event::Call`]: JSON text, nothing, or why there is none.
     pub fn answer(&self, plugin: u32, call: u64, result: Result<Answer, Refusal>) {
         let plugins = self.lock();
-        let commands = plugins.loaded.get(&plugin).map(|loaded| &loaded.commands);
-        if let Some(commands) = commands.or_else(|| plugins.draining.get(&plugin)) {
+        let actor = plugins.loaded.get(&plugin).map(|loaded| &loaded.actor);
+        if let Some(actor) = actor.or_else(|| plugins.draining.get(&plugin)) {
             // An actor that is gone needs no answer.
-            let _ = commands.send(Command::Answer { call, result });
+            let _ = actor.commands.send(Command::Answer { call, result });
         }
     }
 
-    /// Refuses new calls from now on; ends in [`Event::Done`] when the plugin's process is gone.
-    pub fn terminate(&self, plugin: u32, request: u64) {
+    /// Refuses new calls from now on; ends in [`Event::Done`] when the plugin's process is gone. `within` is the host
+    /// operation that asks for it, and that the end is not to wait for.
+    pub fn terminate(&self, plugin: u32, request: u64, within: Option<Within>) {
         let mut plugins = self.lock();
-        plugins.unload(plugin);
-        let actor = plugins.draining.get(&plugin).cloned();
+        plugins.unload(plugin, within);
+        let actor = plugins.draining.get(&plugin).map(|actor| actor.commands.clone());
         self.done_after(request, actor.into_iter().collect());
     }
 
     /// The same for every plugin, also for those whose termination is under way.
-    pub fn terminate_all(&self, request: u64) {
+    pub fn terminate_all(&self, request: u64, within: Option<Within>) {
         let mut plugins = self.lock();
-        plugins.unload_all();
-        self.done_after(request, plugins.draining.values().cloned().collect());
+        plugins.unload_all(within);
+        let actors = plugins.draining.values().map(|actor| actor.commands.clone());
+        self.done_after(request, actors.collect());
+    }
+
+    /// What each plugin is doing, in the order in which they were loaded.
+    pub fn status(&self) -> Vec<PluginStatus> {
+        self.lock().status()
     }
 
     /// The claims of a token that this runner signed for a load that still stands.
@@ -270,7 +284,7 @@ impl Supervisor {
 
     fn send(&self, plugin: u32, call: Call, request: u64) {
         let sent = match self.lock().loaded.get(&plugin) {
-            Some(loaded) => loaded.commands.send(Command::Call(call)).is_ok(),
+            Some(loaded) => loaded.actor.commands.send(Command::Call(call)).is_ok(),
             None => false,
         };
         if !sent {
@@ -292,25 +306,18 @@ impl Supervisor {
         });
     }
 
-    fn blueprint(&self, number: u32, manifest: &Manifest, label: Arc<str>, code: String) -> Blueprint {
-        let outbox = Arc::clone(&self.outbox);
+    fn blueprint(&self, number: u32, manifest: &Manifest, journal: Journal, code: String) -> Blueprint {
         Blueprint {
             programs: Arc::clone(&self.programs),
             code: code.into(),
             binding: binding(manifest, &self.site, &self.limits),
             v8_flags: self.limits.v8_flags(),
-            deadline: START_DEADLINE,
+            deadline: self.timing.start,
             starts: Arc::clone(&self.starts),
             load: number.into(),
             token: self.key.sign(&claims(manifest, number)),
             backing: Arc::clone(&self.backing),
-            lines: Arc::new(move |stream: Stream, line: String| {
-                outbox.push(Event::Log(Log::Output {
-                    plugin_id: Arc::clone(&label),
-                    stream,
-                    line,
-                }));
-            }),
+            lines: Arc::new(move |stream: Stream, line: String| journal.output(stream, line)),
         }
     }
 
@@ -337,7 +344,7 @@ impl Supervisor {
 
 impl Drop for Supervisor {
     fn drop(&mut self) {
-        self.lock().unload_all();
+        self.lock().unload_all(None);
     }
 }
 

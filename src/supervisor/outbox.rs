@@ -19,6 +19,10 @@ pub enum Event {
         plugin: u32,
         names: Arc<Names>,
     },
+    /// A plugin's process did not come to serve.
+    StartFailed {
+        plugin: u32,
+    },
     /// A request is answered, with JSON text or, without, `undefined`.
     Done {
         request: u64,

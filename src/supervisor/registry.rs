@@ -1,12 +1,14 @@
 //! The plugins that a runner has loaded, and what is made of a manifest for each: claims, and the guest's binding.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use super::CodeHash;
 use super::message::Command;
+use super::status::{Board, PluginStatus};
 use crate::limits::Limits;
 use crate::manifest::{Capability, Manifest};
 use crate::token::Claims;
@@ -16,7 +18,7 @@ pub(super) struct Plugins {
     pub(super) last_number: u32,
     pub(super) loaded: HashMap<u32, Loaded>,
     /// Unloaded ones whose calls in flight may still end: their operations are still answered.
-    pub(super) draining: HashMap<u32, Commands>,
+    pub(super) draining: HashMap<u32, Actor>,
 }
 
 pub(super) type Commands = mpsc::UnboundedSender<Command>;
@@ -24,22 +26,65 @@ pub(super) type Commands = mpsc::UnboundedSender<Command>;
 pub(super) struct Loaded {
     pub(super) manifest: Manifest,
     pub(super) code: CodeHash,
+    pub(super) actor: Actor,
+}
+
+/// The way to an actor, and to what it tells of itself.
+pub(super) struct Actor {
     pub(super) commands: Commands,
+    pub(super) board: Arc<Board>,
+}
+
+/// A host operation, as it was told to JavaScript.
+#[derive(Debug, Clone, Copy)]
+pub struct Within {
+    pub plugin: u32,
+    pub call: u64,
 }
 
 impl Plugins {
-    pub(super) fn unload(&mut self, number: u32) {
-        self.draining.retain(|_, actor| !actor.is_closed());
-        if let Some(Loaded { commands, .. }) = self.loaded.remove(&number) {
-            // An actor that is gone has nothing to end.
-            let _ = commands.send(Command::Terminate);
-            self.draining.insert(number, commands);
-        }
+    /// What was loaded last under the identity of this manifest.
+    pub(super) fn latest(&self, manifest: &Manifest) -> Option<(u32, &Loaded)> {
+        let same = self
+            .loaded
+            .iter()
+            .filter(|(_, other)| other.has_identity(manifest));
+        same.max_by_key(|(number, _)| **number)
+            .map(|(number, loaded)| (*number, loaded))
     }
 
-    pub(super) fn unload_all(&mut self) {
-        let numbers: Vec<_> = self.loaded.keys().copied().collect();
-        numbers.into_iter().for_each(|number| self.unload(number));
+    pub(super) fn unload(&mut self, number: u32, within: Option<Within>) {
+        self.draining.retain(|_, actor| !actor.commands.is_closed());
+        let actor = match self.loaded.remove(&number) {
+            Some(loaded) => self.draining.entry(number).or_insert(loaded.actor),
+            None => match self.draining.get_mut(&number) {
+                Some(actor) => actor,
+                None => return,
+            },
+        };
+        let within = within.filter(|within| within.plugin == number);
+        // An actor that is gone has nothing to end.
+        let _ = actor.commands.send(Command::Terminate {
+            within: within.map(|within| within.call),
+        });
+    }
+
+    pub(super) fn unload_all(&mut self, within: Option<Within>) {
+        let numbers: Vec<_> = self.loaded.keys().chain(self.draining.keys()).copied().collect();
+        numbers.into_iter().for_each(|number| self.unload(number, within));
+    }
+
+    pub(super) fn status(&self) -> Vec<PluginStatus> {
+        let loaded = self
+            .loaded
+            .iter()
+            .map(|(number, loaded)| (*number, &loaded.actor));
+        let draining = self.draining.iter().map(|(number, actor)| (*number, actor));
+        let mut actors: Vec<_> = loaded
+            .chain(draining.filter(|(_, actor)| !actor.commands.is_closed()))
+            .collect();
+        actors.sort_unstable_by_key(|(number, _)| *number);
+        actors.into_iter().map(|(_, actor)| actor.board.read()).collect()
     }
 }
 

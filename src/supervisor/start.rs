@@ -136,6 +136,9 @@ impl Drop for Turn {
     }
 }
 
+/// How long a process that has been asked to end may take. workerd takes 5 ms, and one that spins for ever.
+const GRACE: Duration = Duration::from_millis(500);
+
 enum Complaint {
     Channel(String),
     Plugin(String),
@@ -178,21 +181,32 @@ async fn complain(text: String, process: &Process, output: &mut Output) -> Start
 
 impl Session {
     /// Resolves when nothing can be asked of it any more, with the reason; ends the process if it has not ended.
-    pub(super) async fn end(mut self, channel: Option<String>) -> String {
+    pub(super) async fn end(&mut self, channel: Option<String>) -> String {
         if let Some(complaint) = channel
             && tokio::time::timeout(LAST_BREATH, self.process.exited())
                 .await
                 .is_err()
         {
-            self.stop().await;
+            self.kill().await;
             return complaint;
         }
         let exit = self.process.exited().await;
         ended(exit, &mut self.output).await.0
     }
 
-    /// Ends the process and waits until it is gone.
-    pub(super) async fn stop(&self) {
+    /// Asks the process to end, ends it if it does not, and waits until it is gone.
+    pub(super) async fn stop(self) {
+        let Self { channel, process, .. } = self;
+        // workerd waits for its open connections.
+        drop(channel);
+        process.ask_to_end();
+        if tokio::time::timeout(GRACE, process.exited()).await.is_err() {
+            process.kill();
+            process.exited().await;
+        }
+    }
+
+    async fn kill(&self) {
         self.process.kill();
         self.process.exited().await;
     }

@@ -1,31 +1,61 @@
 //! What a plugin's process is doing: the states, and how each event moves one to the next. Pure; `plugin/` acts on it.
 
+use std::collections::VecDeque;
+
 use tokio::time::Instant;
 
-/// | state | `Call` | `Started` | `StartFailed` | `Gone` | `Terminate` | `Drained` |
-/// |---|---|---|---|---|---|---|
-/// | `Idle` | `Starting` | – | – | – | `Ended` | – |
-/// | `Starting` | waits | `Serving` | `Failed` | – | `Ended` | – |
-/// | `Serving` | sent | – | – | `Idle` | `Draining` | – |
-/// | `Failed` | refused, or `Starting` | – | – | – | `Ended` | – |
-/// | `Draining` | refused | – | – | `Ended` | joins | `Ended` |
-/// | `Ended` | refused | – | – | – | – | – |
+use super::restart::{INTENSITY, Verdict, WINDOW};
+
+/// `S` is what a running process is to the actor (dropping it ends the process), `C` a call that waits for one. A state
+/// that an input is not listed for stays as it is. `docs/supervision.md` says the same in words.
 ///
-/// `S` is what a running process is to the actor (dropping it ends the process), `C` a call that waits for one.
+/// | state | `Call` | `Started` | `StartFailed`, `Gone` | `Tick` | `Answered` | `Unused` | `Terminate` | `Drained` |
+/// |---|---|---|---|---|---|---|---|---|
+/// | `Idle` | `Starting` | | | | | | `Ended` | |
+/// | `Starting` | waits | `Serving`, all are sent | by verdict, all are refused | the late are refused | | | `Ended` | |
+/// | `Serving` | sent | | by verdict | | | `Idle` | `Draining` | |
+/// | `Resting` | waits | | | `Starting`, when it is time; the late are refused | | | `Ended` | |
+/// | `Failed` | refused; `Starting`, when it is time | | | | | | `Ended` | |
+/// | `Open` | refused; `Probing`, when it is time | | | | | | `Ended` | |
+/// | `Probing` | waits | `HalfOpen`, one is sent | by verdict, all are refused | the late are refused | | | `Ended` | |
+/// | `HalfOpen` | waits | | by verdict, all are refused | the late are refused | `Serving`, all are sent | | `Draining` | |
+/// | `Draining` | refused | | `Ended` | | | | | `Ended` |
+/// | `Ended` | refused | | | | | | | |
+///
+/// By verdict: `Restart` leads to `Starting`, or to `Resting` until it is time; `Retry` to `Failed`; `Open` to `Open`.
 #[derive(Debug)]
 pub(super) enum State<S, C> {
     /// No process; the next call starts one.
     Idle,
     /// A process is on its way; calls wait for it.
     Starting {
-        waiting: Vec<C>,
+        waiting: Waiting<C>,
     },
     Serving(S),
+    /// It crashed, and starts again by itself: calls wait, since it is soon.
+    Resting {
+        waiting: Waiting<C>,
+        until: Instant,
+    },
     /// The start failed. Until the retry time calls fail for the same reason, so that a plugin that can't start does not
     /// cost every page view a process.
     Failed {
         reason: String,
         retry_at: Instant,
+    },
+    /// The circuit breaker: it failed too often. Calls fail; after a while one may try.
+    Open {
+        reason: String,
+        until: Instant,
+    },
+    /// A process for the one call that may try, the first that waits.
+    Probing {
+        waiting: Waiting<C>,
+    },
+    /// The one call that may try is being served.
+    HalfOpen {
+        session: S,
+        waiting: Waiting<C>,
     },
     /// Unloaded: its calls in flight may end.
     Draining(S),
@@ -34,14 +64,24 @@ pub(super) enum State<S, C> {
 
 #[derive(Debug)]
 pub(super) enum Input<S, C> {
-    Call(C),
+    /// A call, and until when it may wait for a process.
+    Call(C, Instant),
     Started(S),
     StartFailed {
         reason: String,
-        retry_at: Instant,
+        verdict: Verdict,
     },
-    /// The process ended, or can't be talked to.
-    Gone,
+    /// The process ended, or is no use any more.
+    Gone {
+        reason: String,
+        verdict: Verdict,
+    },
+    /// The time of [`State::next_tick`] has come.
+    Tick,
+    /// Nothing that was sent is unanswered any more.
+    Answered,
+    /// It has served nobody for long.
+    Unused,
     Terminate,
     /// Nothing is in flight any more, or the time for it is up.
     Drained,
@@ -57,10 +97,18 @@ pub(super) enum Effect<S, C> {
     Refuse(C, String),
     /// End this process and wait until it is gone.
     Stop(S),
+    /// The call that tried was answered.
+    Recovered,
 }
+
+/// Calls in the order in which they came, which is that of the moments until which they may wait.
+pub(super) type Waiting<C> = VecDeque<(C, Instant)>;
 
 /// The reason that a call on an unloaded plugin gets.
 pub(super) const UNLOADED: &str = "it was unloaded";
+
+/// The reason of a call that waited as long as it may.
+pub(super) const NOT_READY: &str = "its process was not ready in time";
 
 impl<S, C> State<S, C> {
     /// Moves on, and tells through `effects` what is to be done.
@@ -70,91 +118,269 @@ impl<S, C> State<S, C> {
     }
 
     fn next(self, input: Input<S, C>, now: Instant, effects: &mut Vec<Effect<S, C>>) -> Self {
-        match (self, input) {
-            (Self::Serving(session), Input::Call(call)) => {
+        match input {
+            Input::Call(call, until) => self.on_call(call, until, now, effects),
+            Input::Started(session) => self.on_started(session, effects),
+            Input::StartFailed { reason, verdict } => match self {
+                Self::Starting { waiting } | Self::Probing { waiting } => {
+                    refuse_all(waiting, &reason, effects);
+                    Self::failed(reason, verdict, now, effects)
+                }
+                state => state,
+            },
+            Input::Gone { reason, verdict } => self.on_gone(reason, verdict, now, effects),
+            Input::Tick => self.on_tick(now, effects),
+            Input::Answered => match self {
+                Self::HalfOpen { session, waiting } => {
+                    effects.push(Effect::Recovered);
+                    send_all(waiting, effects);
+                    Self::Serving(session)
+                }
+                state => state,
+            },
+            Input::Unused => match self {
+                Self::Serving(session) => {
+                    effects.push(Effect::Stop(session));
+                    Self::Idle
+                }
+                state => state,
+            },
+            Input::Terminate => self.on_terminate(effects),
+            Input::Drained => match self {
+                Self::Draining(session) => {
+                    effects.push(Effect::Stop(session));
+                    Self::Ended
+                }
+                state => state,
+            },
+        }
+    }
+
+    fn on_call(self, call: C, until: Instant, now: Instant, effects: &mut Vec<Effect<S, C>>) -> Self {
+        match self {
+            Self::Serving(session) => {
                 effects.push(Effect::Send(call));
                 Self::Serving(session)
             }
-            (Self::Idle, Input::Call(call)) => Self::start(call, effects),
-            (Self::Failed { retry_at, .. }, Input::Call(call)) if retry_at <= now => {
-                Self::start(call, effects)
+            Self::Idle => {
+                effects.push(Effect::Start);
+                Self::Starting {
+                    waiting: [(call, until)].into(),
+                }
             }
-            (Self::Failed { reason, retry_at }, Input::Call(call)) => {
+            Self::Failed { retry_at, .. } if retry_at <= now => {
+                effects.push(Effect::Start);
+                Self::Starting {
+                    waiting: [(call, until)].into(),
+                }
+            }
+            Self::Open { until: closed, .. } if closed <= now => {
+                effects.push(Effect::Start);
+                Self::Probing {
+                    waiting: [(call, until)].into(),
+                }
+            }
+            Self::Failed { reason, retry_at } => {
                 effects.push(Effect::Refuse(call, reason.clone()));
                 Self::Failed { reason, retry_at }
             }
-            (Self::Starting { mut waiting }, Input::Call(call)) => {
-                waiting.push(call);
-                Self::Starting { waiting }
+            Self::Open { reason, until } => {
+                effects.push(Effect::Refuse(call, open_reason(&reason, until, now)));
+                Self::Open { reason, until }
             }
-            (state @ (Self::Draining(_) | Self::Ended), Input::Call(call)) => {
+            Self::Draining(_) | Self::Ended => {
                 effects.push(Effect::Refuse(call, UNLOADED.into()));
+                self
+            }
+            mut state => {
+                if let Some(waiting) = state.waiting_mut() {
+                    waiting.push_back((call, until));
+                }
                 state
             }
+        }
+    }
 
-            (Self::Starting { waiting }, Input::Started(session)) => {
-                effects.extend(waiting.into_iter().map(Effect::Send));
+    fn on_started(self, session: S, effects: &mut Vec<Effect<S, C>>) -> Self {
+        match self {
+            Self::Starting { waiting } => {
+                send_all(waiting, effects);
                 Self::Serving(session)
             }
-            (Self::Starting { waiting }, Input::StartFailed { reason, retry_at }) => {
-                refuse_all(waiting, &reason, effects);
-                Self::Failed { reason, retry_at }
-            }
-
-            (Self::Serving(session), Input::Gone) => {
+            Self::Probing { mut waiting } => match waiting.pop_front() {
+                Some((first, _)) => {
+                    effects.push(Effect::Send(first));
+                    Self::HalfOpen { session, waiting }
+                }
+                // Who was to try has given up.
+                None => Self::Serving(session),
+            },
+            // A process that nobody asked for any more must not stay.
+            state => {
                 effects.push(Effect::Stop(session));
-                Self::Idle
+                state
             }
-            (Self::Draining(session), Input::Gone | Input::Drained) => {
+        }
+    }
+
+    fn on_gone(
+        self,
+        reason: String,
+        verdict: Verdict,
+        now: Instant,
+        effects: &mut Vec<Effect<S, C>>,
+    ) -> Self {
+        match self {
+            Self::Serving(session) => {
+                effects.push(Effect::Stop(session));
+                Self::failed(reason, verdict, now, effects)
+            }
+            Self::HalfOpen { session, waiting } => {
+                effects.push(Effect::Stop(session));
+                refuse_all(waiting, &reason, effects);
+                Self::failed(reason, verdict, now, effects)
+            }
+            Self::Draining(session) => {
                 effects.push(Effect::Stop(session));
                 Self::Ended
             }
+            state => state,
+        }
+    }
 
-            (Self::Idle | Self::Failed { .. }, Input::Terminate) => Self::Ended,
-            (Self::Starting { waiting }, Input::Terminate) => {
+    fn failed(reason: String, verdict: Verdict, now: Instant, effects: &mut Vec<Effect<S, C>>) -> Self {
+        match verdict {
+            Verdict::Restart(at) if at <= now => {
+                effects.push(Effect::Start);
+                Self::Starting {
+                    waiting: Waiting::new(),
+                }
+            }
+            Verdict::Restart(until) => Self::Resting {
+                waiting: Waiting::new(),
+                until,
+            },
+            Verdict::Retry(retry_at) => Self::Failed { reason, retry_at },
+            Verdict::Open(until) => Self::Open { reason, until },
+        }
+    }
+
+    fn on_tick(mut self, now: Instant, effects: &mut Vec<Effect<S, C>>) -> Self {
+        if let Some(waiting) = self.waiting_mut() {
+            while waiting.front().is_some_and(|(_, until)| *until <= now) {
+                let late = waiting.pop_front().map(|(call, _)| call);
+                effects.extend(late.map(|call| Effect::Refuse(call, NOT_READY.into())));
+            }
+        }
+        match self {
+            Self::Resting { waiting, until } if until <= now => {
+                effects.push(Effect::Start);
+                Self::Starting { waiting }
+            }
+            state => state,
+        }
+    }
+
+    fn on_terminate(self, effects: &mut Vec<Effect<S, C>>) -> Self {
+        match self {
+            Self::Idle | Self::Failed { .. } | Self::Open { .. } | Self::Ended => Self::Ended,
+            Self::Starting { waiting } | Self::Probing { waiting } => {
                 effects.push(Effect::CancelStart);
                 refuse_all(waiting, UNLOADED, effects);
                 Self::Ended
             }
-            (Self::Serving(session), Input::Terminate) => Self::Draining(session),
-
-            // A process that nobody asked for any more must not stay.
-            (state, Input::Started(session)) => {
-                effects.push(Effect::Stop(session));
-                state
+            Self::Resting { waiting, .. } => {
+                refuse_all(waiting, UNLOADED, effects);
+                Self::Ended
             }
-            (state, Input::StartFailed { .. } | Input::Gone | Input::Terminate | Input::Drained) => state,
+            Self::HalfOpen { session, waiting } => {
+                refuse_all(waiting, UNLOADED, effects);
+                Self::Draining(session)
+            }
+            Self::Serving(session) | Self::Draining(session) => Self::Draining(session),
         }
     }
 
-    fn start(call: C, effects: &mut Vec<Effect<S, C>>) -> Self {
-        effects.push(Effect::Start);
-        Self::Starting { waiting: vec![call] }
+    /// When the next [`Input::Tick`] is due.
+    pub(super) fn next_tick(&self) -> Option<Instant> {
+        let (waiting, until) = match self {
+            Self::Starting { waiting } | Self::Probing { waiting } | Self::HalfOpen { waiting, .. } => {
+                (waiting, None)
+            }
+            Self::Resting { waiting, until } => (waiting, Some(*until)),
+            _ => return None,
+        };
+        let late = waiting.front().map(|(_, until)| *until);
+        late.into_iter().chain(until).min()
+    }
+
+    fn waiting_mut(&mut self) -> Option<&mut Waiting<C>> {
+        match self {
+            Self::Starting { waiting }
+            | Self::Resting { waiting, .. }
+            | Self::Probing { waiting }
+            | Self::HalfOpen { waiting, .. } => Some(waiting),
+            Self::Idle
+            | Self::Serving(_)
+            | Self::Failed { .. }
+            | Self::Open { .. }
+            | Self::Draining(_)
+            | Self::Ended => None,
+        }
     }
 
     /// The process, where there is one to talk to.
     pub(super) fn session(&self) -> Option<&S> {
         match self {
-            Self::Serving(session) | Self::Draining(session) => Some(session),
-            Self::Idle | Self::Starting { .. } | Self::Failed { .. } | Self::Ended => None,
+            Self::Serving(session) | Self::HalfOpen { session, .. } | Self::Draining(session) => {
+                Some(session)
+            }
+            _ => None,
         }
     }
 
     /// As [`State::session`].
     pub(super) fn session_mut(&mut self) -> Option<&mut S> {
         match self {
-            Self::Serving(session) | Self::Draining(session) => Some(session),
-            Self::Idle | Self::Starting { .. } | Self::Failed { .. } | Self::Ended => None,
+            Self::Serving(session) | Self::HalfOpen { session, .. } | Self::Draining(session) => {
+                Some(session)
+            }
+            _ => None,
+        }
+    }
+
+    /// As `status()` says it.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Starting { .. } => "starting",
+            Self::Serving(_) => "serving",
+            Self::Resting { .. } => "resting",
+            Self::Failed { .. } => "failed",
+            Self::Open { .. } => "open",
+            Self::Probing { .. } => "probing",
+            Self::HalfOpen { .. } => "half-open",
+            Self::Draining(_) => "draining",
+            Self::Ended => "ended",
         }
     }
 }
 
-fn refuse_all<S, C>(calls: Vec<C>, reason: &str, effects: &mut Vec<Effect<S, C>>) {
+fn send_all<S, C>(calls: Waiting<C>, effects: &mut Vec<Effect<S, C>>) {
+    effects.extend(calls.into_iter().map(|(call, _)| Effect::Send(call)));
+}
+
+fn refuse_all<S, C>(calls: Waiting<C>, reason: &str, effects: &mut Vec<Effect<S, C>>) {
     effects.extend(
         calls
             .into_iter()
-            .map(|call| Effect::Refuse(call, reason.to_owned())),
+            .map(|(call, _)| Effect::Refuse(call, reason.to_owned())),
     );
+}
+
+fn open_reason(reason: &str, until: Instant, now: Instant) -> String {
+    let (window, wait) = (WINDOW.as_secs(), until.duration_since(now).as_secs_f64().ceil());
+    format!("{reason}; it failed {INTENSITY} times within {window} s, so the next try is in {wait} s")
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::sanitise::sanitise_line;
 
@@ -81,7 +82,9 @@ async fn pass_on(
     last: Arc<Mutex<VecDeque<String>>>,
 ) {
     let mut line = Vec::new();
+    let mut pace = Pace::default();
     while let Ok(true) = read_line(&mut pipe, &mut line).await {
+        pace.keep(line.len()).await;
         if is_noise(&line) {
             continue;
         }
@@ -94,6 +97,28 @@ async fn pass_on(
             last.push_back(text.clone());
         }
         sink(stream, text);
+    }
+}
+
+/// Bounds how much of a flood is read: a process that writes more has to wait, and nobody else does.
+#[derive(Default)]
+struct Pace {
+    turn: Option<Instant>,
+    read: usize,
+}
+
+/// 5 MiB a second: far more than anybody reads, and little for the thread that all plugins share.
+const TURN: Duration = Duration::from_millis(50);
+const MAX_TURN_BYTES: usize = 256 * 1024;
+
+impl Pace {
+    async fn keep(&mut self, bytes: usize) {
+        let turn = *self.turn.get_or_insert_with(Instant::now);
+        self.read += bytes + 1;
+        if self.read >= MAX_TURN_BYTES {
+            tokio::time::sleep_until(turn + TURN).await;
+            *self = Self::default();
+        }
     }
 }
 
@@ -147,6 +172,21 @@ mod tests {
             [b"one".to_vec(), b"".to_vec(), b"three".to_vec()]
         );
         assert!(lines(b"").await.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_is_read_at_its_pace_and_a_trickle_at_once() {
+        let (start, mut pace) = (Instant::now(), Pace::default());
+        for _ in 0..1024 {
+            pace.keep(1023).await;
+        }
+        assert_eq!(start.elapsed(), 4 * TURN);
+        let mut slow = Pace::default();
+        for _ in 0..1000 {
+            slow.keep(1023).await;
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        assert_eq!(start.elapsed(), 4 * TURN + Duration::from_secs(1));
     }
 
     #[tokio::test]

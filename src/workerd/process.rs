@@ -57,6 +57,11 @@ impl Process {
         let _ = pidfd_send_signal(self.pidfd.get_ref(), Signal::KILL);
     }
 
+    /// As [`Process::kill`], but it may ignore it.
+    pub(crate) fn ask_to_end(&self) {
+        let _ = pidfd_send_signal(self.pidfd.get_ref(), Signal::TERM);
+    }
+
     /// Resolves when the process has ended and has been reaped; cheap to await again.
     pub(crate) async fn exited(&self) -> Exit {
         let mut exit = self.exit.clone();

@@ -1,7 +1,5 @@
 //! The half of the actor that listens to the guest: its answers, its `ctx` calls, and what the host says to those.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -12,7 +10,7 @@ use crate::channel::frame::{self, Incoming};
 use crate::error::{Error, ErrorCode, Refusal};
 use crate::json;
 use crate::supervisor::message::Answer;
-use crate::supervisor::outbox::{Event, Log};
+use crate::supervisor::outbox::Event;
 use crate::workerd::sanitise_text;
 
 /// Values that an answer, or the arguments of a call, may hold. JavaScript builds an object of fifty bytes or more from
@@ -32,6 +30,7 @@ impl Plugin {
                 let Some(waiting) = self.invocations.answer(invocation) else {
                     return;
                 };
+                self.last_used = Instant::now();
                 match outcome {
                     Ok(Some(value)) if json::values(value.get()) > MAX_VALUES => {
                         let message = format!("its answer holds more than {MAX_VALUES} values");
@@ -62,7 +61,7 @@ impl Plugin {
         match bridge::parse(method, body, &self.grants) {
             Err(error) => self.send_to_guest(call, Err(error.to_string().into())),
             Ok(operation) if operation.method == Method::Log => {
-                self.log(operation.args);
+                self.subject.journal.plugin(LogLine::new(operation.args));
                 self.send_to_guest(call, Ok(Answer::json("null")));
             }
             Ok(operation) => {
@@ -72,7 +71,8 @@ impl Plugin {
                 };
                 let arguments: usize = operation.args.iter().flatten().map(String::len).sum();
                 let bytes = arguments + upload.as_ref().map_or(0, Bytes::len);
-                let number = self.calls.begin(call, bytes);
+                let number = self.calls.begin(call, invocation, bytes);
+                self.last_used = Instant::now();
                 let (plugin, authority) = (self.subject.number, self.authority.until(until));
                 self.outbox.push(Event::Call {
                     plugin,
@@ -130,15 +130,5 @@ impl Plugin {
             }
             Err(refusal) => session.channel.send(frame::refusal(call, &refusal)),
         }
-    }
-
-    fn log(&self, args: Vec<Option<String>>) {
-        let LogLine { level, message, data } = LogLine::new(args);
-        self.outbox.push(Event::Log(Log::Plugin {
-            plugin_id: Arc::clone(&self.label),
-            level,
-            message,
-            data,
-        }));
     }
 }

@@ -1,6 +1,8 @@
 //! One plugin: an actor on the io thread that owns all of its state and is talked to by messages only.
 
 mod guest;
+mod invoke;
+mod life;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,22 +14,18 @@ use tokio::time::Instant;
 use super::authority::LoadAuthority;
 use super::host_calls::HostCalls;
 use super::invocations::Invocations;
-use super::message::{Call, Command, Kind};
-use super::outbox::{Event, Log, Names, Outbox};
-use super::start::{Blueprint, Session, StartError, start};
-use super::state::{Effect, Input, State};
+use super::journal::Journal;
+use super::message::{Call, Command};
+use super::outbox::{Names, Outbox};
+use super::restart::Failures;
+use super::start::{Blueprint, Session, StartError};
+use super::state::{Input, State};
+use super::status::Board;
 use crate::bridge::Grants;
-use crate::channel::frame;
 use crate::channel::{Received, Text};
-use crate::error::{Error, ErrorCode};
+use crate::limits::Timing;
 use crate::manifest::Manifest;
-use crate::workerd::{Process, sanitise_line};
-
-/// How long a plugin whose start failed keeps failing for the same reason before a call makes it try again.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// How long the calls in flight of an unloaded plugin may take to end; the peer gives as much.
-const DRAIN_TIME: Duration = Duration::from_secs(5);
+use crate::workerd::Process;
 
 /// How long after its end a process's last frames are waited for, should the channel not close behind them.
 const LAST_FRAMES: Duration = Duration::from_millis(50);
@@ -41,17 +39,17 @@ pub(super) struct Subject {
     /// The JavaScript half's number for this load.
     pub(super) number: u32,
     pub(super) manifest: Manifest,
-    /// For log lines: the id is data, and may hold anything.
-    pub(super) label: Arc<str>,
+    pub(super) journal: Journal,
     pub(super) blueprint: Arc<Blueprint>,
     pub(super) wall_time: Duration,
+    pub(super) timing: Timing,
+    pub(super) board: Arc<Board>,
     /// Called at each start that succeeded.
     pub(super) on_ready: OnReady,
 }
 
 pub(super) struct Plugin {
     subject: Subject,
-    label: Arc<str>,
     grants: Grants,
     outbox: Arc<Outbox>,
     commands: mpsc::UnboundedReceiver<Command>,
@@ -65,7 +63,16 @@ pub(super) struct Plugin {
     invocations: Invocations,
     authority: LoadAuthority,
     calls: HostCalls,
-    drain_until: Option<Instant>,
+    failures: Failures,
+    drain: Option<Drain>,
+    last_used: Instant,
+}
+
+/// What the end of an unloaded plugin waits for.
+struct Drain {
+    until: Instant,
+    /// The invocations that wait for this very end: the unloading was asked for by a host operation of theirs.
+    within: Vec<u64>,
 }
 
 impl Plugin {
@@ -76,7 +83,6 @@ impl Plugin {
         commands: mpsc::UnboundedReceiver<Command>,
     ) -> Self {
         Self {
-            label: Arc::clone(&subject.label),
             grants: Grants::from(&subject.manifest),
             invocations: Invocations::new(subject.wall_time),
             subject,
@@ -89,7 +95,9 @@ impl Plugin {
             names,
             authority: LoadAuthority::default(),
             calls: HostCalls::default(),
-            drain_until: None,
+            failures: Failures::default(),
+            drain: None,
+            last_used: Instant::now(),
         }
     }
 
@@ -99,33 +107,36 @@ impl Plugin {
             match self.next().await {
                 Next::Command(Command::Call(call)) => self.on_call(call).await,
                 Next::Command(Command::Answer { call, result }) => self.on_answer(call, result),
-                Next::Command(Command::Terminate) => self.on_terminate().await,
+                Next::Command(Command::Terminate { within }) => self.on_terminate(within).await,
                 Next::Started(outcome) => self.on_started(outcome).await,
                 Next::Frame(text) => self.on_frame(text.as_str()).await,
                 Next::Gone(complaint) => self.on_gone(complaint).await,
-                Next::Timer => self.on_timer(),
+                Next::Timer => self.on_timer().await,
                 Next::Room => {}
             }
-            if matches!(self.state, State::Draining(_)) && self.is_drained() {
-                self.authority.end();
-                self.fail_in_flight("it was unloaded, and this call did not end in time");
-                self.step(Input::Drained).await;
-            }
+            self.settle().await;
+            self.subject.board.in_flight(self.invocations.len());
+        }
+    }
+
+    /// What follows when nothing is in flight any more.
+    async fn settle(&mut self) {
+        match self.state {
+            State::HalfOpen { .. } if self.invocations.is_empty() => self.step(Input::Answered).await,
+            State::Draining(_) if self.is_drained() => self.end_drain().await,
+            _ => {}
         }
     }
 
     async fn next(&mut self) -> Next {
-        let timer = match (self.invocations.next_deadline(), self.drain_until) {
-            (Some(deadline), Some(until)) => Some(deadline.min(until)),
-            (deadline, until) => deadline.or(until),
-        };
+        let timer = self.next_timer();
         let reads = self.calls.has_room();
         let session = self.state.session_mut();
         tokio::select! {
             command = self.commands.recv(), if self.is_held => {
                 // Nobody is left who could ask: the runner was dropped.
                 self.is_held = command.is_some();
-                Next::Command(command.unwrap_or(Command::Terminate))
+                Next::Command(command.unwrap_or(Command::Terminate { within: None }))
             }
             Some(outcome) = maybe(self.starting.as_mut()) => Next::Started(outcome),
             Some(next) = hear(session, reads) => next,
@@ -133,176 +144,20 @@ impl Plugin {
         }
     }
 
-    async fn on_call(&mut self, call: Call) {
-        // A name that the plugin does not have needs no process.
-        if let (
-            Call::Invoke {
-                request, kind, name, ..
-            },
-            Some(names),
-        ) = (&call, &self.names)
-            && !names.has(*kind, name)
-            && !matches!(self.state, State::Draining(_))
-        {
-            return self.answer_missing(*request, *kind, name);
-        }
-        self.step(Input::Call(call)).await;
-    }
-
-    async fn on_started(&mut self, outcome: Result<Session, StartError>) {
-        self.starting = None;
-        match outcome {
-            Ok(session) => {
-                let names = Arc::clone(&session.names);
-                (self.subject.on_ready)(&names);
-                self.outbox.push(Event::Ready {
-                    plugin: self.subject.number,
-                    names: Arc::clone(&names),
-                });
-                self.names = Some(names);
-                self.step(Input::Started(session)).await;
-            }
-            Err(error) => {
-                let reason = error.to_string();
-                self.notice(format!("can't start: {reason}"));
-                self.step(Input::StartFailed {
-                    reason,
-                    retry_at: Instant::now() + RETRY_AFTER,
-                })
-                .await;
-            }
-        }
-    }
-
-    async fn on_terminate(&mut self) {
-        self.step(Input::Terminate).await;
-        self.drain_until.get_or_insert(Instant::now() + DRAIN_TIME);
-    }
-
-    fn is_drained(&self) -> bool {
-        self.invocations.is_empty() || self.drain_until.is_some_and(|until| until <= Instant::now())
-    }
-
-    fn on_timer(&mut self) {
-        let now = Instant::now();
-        while let Some(waiting) = self.invocations.expire(now) {
-            self.fail(waiting.request, Error::new(ErrorCode::WallTime, "out of time"));
-        }
-    }
-
-    /// The process ended, or with a `complaint` its channel did: it is no use any more.
-    async fn on_gone(&mut self, complaint: Option<String>) {
-        self.authority.end();
-        self.authority = LoadAuthority::default();
-        self.calls.clear();
-        // The effect of this input is `Stop`, which finds the reason out and tells the calls in flight.
-        let mut effects = Vec::new();
-        self.state.step(Input::Gone, Instant::now(), &mut effects);
-        for effect in effects {
-            let Effect::Stop(session) = effect else { continue };
-            let reason = session.end(complaint.clone()).await;
-            self.notice(format!("stopped: {reason}"));
-            self.fail_in_flight(&reason);
-        }
-    }
-
-    async fn step(&mut self, input: Input<Session, Call>) {
-        let mut effects = Vec::new();
-        self.state.step(input, Instant::now(), &mut effects);
-        for effect in effects {
-            match effect {
-                Effect::Start => {
-                    let (cancel, cancelled) = oneshot::channel();
-                    self.cancel_start = Some(cancel);
-                    self.starting = Some(Box::pin(start(Arc::clone(&self.subject.blueprint), cancelled)));
-                }
-                Effect::CancelStart => self.end_start().await,
-                Effect::Send(call) => self.send(call),
-                Effect::Refuse(call, reason) => self.refuse(call, reason),
-                Effect::Stop(session) => session.stop().await,
-            }
-        }
-    }
-
-    /// Cancels the start that is under way and waits until no process is left of it.
-    async fn end_start(&mut self) {
-        self.cancel_start = None;
-        let Some(starting) = self.starting.take() else {
-            return;
-        };
-        if let Ok(session) = starting.await {
-            session.stop().await;
-        }
-    }
-
-    fn send(&mut self, call: Call) {
-        let (request, kind, name, payload) = match call {
-            Call::Start { request } => {
-                return request.into_iter().for_each(|request| self.done(request, None));
-            }
-            Call::Invoke {
-                request,
-                kind,
-                name,
-                payload,
-            } => (request, kind, name, payload),
-        };
-        if self.names.as_ref().is_some_and(|names| !names.has(kind, &name)) {
-            return self.answer_missing(request, kind, &name);
-        }
-        let Some(session) = self.state.session_mut() else {
-            return;
-        };
-        let (number, _) = self.invocations.begin(request, Instant::now());
-        session
-            .channel
-            .send(frame::invoke(number, kind.field(), &name, &payload));
-    }
-
-    fn answer_missing(&self, request: u64, kind: Kind, name: &str) {
-        match kind {
-            Kind::Hook => self.done(request, None),
-            Kind::Route => {
-                let message = sanitise_line(format!("Route not found: {name}").as_bytes());
-                self.fail(request, Error::new(ErrorCode::Threw, message));
-            }
-        }
-    }
-
-    fn refuse(&self, call: Call, reason: String) {
-        match call {
-            Call::Invoke { request, .. }
-            | Call::Start {
-                request: Some(request),
-            } => {
-                self.fail(request, Error::unavailable(reason));
-            }
-            Call::Start { request: None } => {}
-        }
-    }
-
-    fn fail_in_flight(&mut self, reason: &str) {
-        for waiting in self.invocations.close() {
-            self.outbox.push(Event::Failed {
-                request: waiting.request,
-                error: Error::unavailable(reason),
-            });
-        }
-    }
-
-    fn done(&self, request: u64, value: Option<String>) {
-        self.outbox.push(Event::Done { request, value });
-    }
-
-    fn fail(&self, request: u64, error: Error) {
-        self.outbox.push(Event::Failed { request, error });
+    fn next_timer(&self) -> Option<Instant> {
+        [
+            self.invocations.next_deadline(),
+            self.drain.as_ref().map(|drain| drain.until),
+            self.state.next_tick(),
+            self.unused_at(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn notice(&self, message: String) {
-        self.outbox.push(Event::Log(Log::Notice {
-            plugin_id: Some(Arc::clone(&self.label)),
-            message,
-        }));
+        self.subject.journal.notice(message);
     }
 }
 
@@ -321,16 +176,6 @@ enum Next {
     Timer,
     /// The guest has read: more may be taken from it.
     Room,
-}
-
-impl Names {
-    fn has(&self, kind: Kind, name: &str) -> bool {
-        let names = match kind {
-            Kind::Hook => &self.hooks,
-            Kind::Route => &self.routes,
-        };
-        names.iter().any(|own| own == name)
-    }
 }
 
 /// What a running process has to say, or `None` where there is none.

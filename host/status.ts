@@ -1,0 +1,62 @@
+/** What `status()` tells: plain data, for a health endpoint or an operator's eyes. */
+import type { NativePluginStatus } from "../index.js";
+
+export interface RunnerStatus {
+  /** Whether plugins can run here. */
+  available: boolean;
+  /** Why not, with the remedy. */
+  unavailableReason: string | null;
+  /** The workerd that plugins run in; its version is null when `EMDASH_WORKERD_BIN` names it. */
+  workerd: { path: string; version: string | null } | null;
+  /** Those that are loaded or still ending, in the order in which they were loaded. */
+  plugins: PluginStatus[];
+}
+
+export interface PluginStatus {
+  id: string;
+  version: string;
+  /**
+   * - `idle`: no process; the next call starts one
+   * - `starting`: a process is on its way, and calls wait for it
+   * - `serving`
+   * - `resting`: it crashed, and starts again by itself at `nextStart`; calls wait
+   * - `failed`: its start failed; calls fail until `nextStart`, and the next one after it starts it
+   * - `open`: it failed too often; calls fail until `nextStart`, and then one may try
+   * - `probing`, `half-open`: that one is being started for, or served; the others wait
+   * - `draining`: unloaded; its calls in flight may end
+   * - `ended`
+   */
+  state: PluginState;
+  /** When it came into this state. */
+  since: Date;
+  nextStart: Date | null;
+  processId: number | null;
+  /** Processes that came to serve. */
+  starts: number;
+  /** Starts that failed, and processes that ended without having been asked to. */
+  failures: number;
+  /** The last five of them, oldest first. */
+  lastFailures: { at: Date; reason: string }[];
+  /** Hooks and routes that have not been answered. */
+  inFlight: number;
+}
+
+export type PluginState = (typeof STATES)[number];
+
+const STATES = [
+  ...(["idle", "starting", "serving", "resting", "failed"] as const),
+  ...(["open", "probing", "half-open", "draining", "ended"] as const),
+];
+
+export function pluginStatus(native: NativePluginStatus): PluginStatus {
+  const { since, nextStart, lastFailures, state, ...same } = native;
+  const known = STATES.find((each) => each === state);
+  if (known === undefined) throw new Error(`the addon names a state that is none: ${state}`);
+  return {
+    ...same,
+    state: known,
+    since: new Date(since),
+    nextStart: nextStart === null ? null : new Date(nextStart),
+    lastFailures: lastFailures.map(({ at, reason }) => ({ at: new Date(at), reason })),
+  };
+}

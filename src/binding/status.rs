@@ -1,0 +1,57 @@
+//! `status()` of a plugin, as it crosses to JavaScript.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use napi_derive::napi;
+
+use super::event::number;
+use crate::supervisor::PluginStatus;
+
+/// Times are milliseconds since 1970, as `Date.now()` gives them.
+#[derive(Debug)]
+#[napi(object, object_from_js = false, use_nullable = true)]
+pub struct NativePluginStatus {
+    pub id: String,
+    pub version: String,
+    pub state: String,
+    pub since: f64,
+    pub next_start: Option<f64>,
+    pub process_id: Option<u32>,
+    pub starts: f64,
+    pub failures: f64,
+    pub last_failures: Vec<NativePluginFailure>,
+    pub in_flight: u32,
+}
+
+#[derive(Debug)]
+#[napi(object, object_from_js = false)]
+pub struct NativePluginFailure {
+    pub at: f64,
+    pub reason: String,
+}
+
+impl From<PluginStatus> for NativePluginStatus {
+    fn from(status: PluginStatus) -> Self {
+        let failures = status.last_failures.into_iter();
+        Self {
+            id: status.plugin_id,
+            version: status.version,
+            state: status.state.to_owned(),
+            since: ms(status.since),
+            next_start: status.next_start.map(ms),
+            process_id: status.process_id,
+            starts: number(status.starts),
+            failures: number(status.failures),
+            last_failures: failures
+                .map(|(at, reason)| NativePluginFailure { at: ms(at), reason })
+                .collect(),
+            in_flight: u32::try_from(status.in_flight).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// Whole milliseconds; a clock before 1970 reads as 1970.
+fn ms(time: SystemTime) -> f64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    (since.as_secs_f64() * 1000.0).round()
+}

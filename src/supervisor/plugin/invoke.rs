@@ -1,0 +1,116 @@
+//! The half of the actor that serves calls: to the guest, and back to whoever made them.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Plugin;
+use crate::channel::frame;
+use crate::error::{Error, ErrorCode};
+use crate::supervisor::message::{Call, Kind};
+use crate::supervisor::outbox::{Event, Names};
+use crate::supervisor::state::{Input, State};
+use crate::workerd::sanitise_line;
+
+/// How much longer than a start may take a call waits, so that a start that fails at its deadline says why itself. It
+/// counts for calls that wait for the turn of their start, too.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+impl Plugin {
+    pub(super) async fn on_call(&mut self, call: Call) {
+        // A name that the plugin does not have needs no process.
+        if let (
+            Call::Invoke {
+                request, kind, name, ..
+            },
+            Some(names),
+        ) = (&call, &self.names)
+            && !names.has(*kind, name)
+            && !matches!(self.state, State::Draining(_))
+        {
+            return self.answer_missing(*request, *kind, name);
+        }
+        let may_wait_until = Instant::now() + self.subject.timing.start + PATIENCE;
+        self.step(Input::Call(call, may_wait_until)).await;
+    }
+
+    pub(super) fn send(&mut self, call: Call) {
+        self.last_used = Instant::now();
+        let (request, kind, name, payload) = match call {
+            Call::Start { request } => {
+                return request.into_iter().for_each(|request| self.done(request, None));
+            }
+            Call::Invoke {
+                request,
+                kind,
+                name,
+                payload,
+            } => (request, kind, name, payload),
+        };
+        if self.names.as_ref().is_some_and(|names| !names.has(kind, &name)) {
+            return self.answer_missing(request, kind, &name);
+        }
+        let Some(session) = self.state.session_mut() else {
+            return;
+        };
+        let number = self.invocations.begin(request, self.last_used);
+        session
+            .channel
+            .send(frame::invoke(number, kind.field(), &name, &payload));
+    }
+
+    fn answer_missing(&self, request: u64, kind: Kind, name: &str) {
+        match kind {
+            Kind::Hook => self.done(request, None),
+            Kind::Route => {
+                let message = sanitise_line(format!("Route not found: {name}").as_bytes());
+                self.fail(request, Error::new(ErrorCode::Threw, message));
+            }
+        }
+    }
+
+    pub(super) fn refuse(&self, call: Call, reason: String) {
+        match call {
+            Call::Invoke { request, .. }
+            | Call::Start {
+                request: Some(request),
+            } => {
+                self.fail(request, Error::unavailable(reason));
+            }
+            Call::Start { request: None } => {}
+        }
+    }
+
+    pub(super) fn fail_in_flight(&mut self, reason: &str) {
+        for waiting in self.invocations.close() {
+            self.outbox.push(Event::Failed {
+                request: waiting.request,
+                error: Error::unavailable(reason),
+            });
+        }
+    }
+
+    pub(super) fn expire(&mut self, now: Instant) {
+        while let Some(waiting) = self.invocations.expire(now) {
+            self.fail(waiting.request, Error::new(ErrorCode::WallTime, "out of time"));
+        }
+    }
+
+    pub(super) fn done(&self, request: u64, value: Option<String>) {
+        self.outbox.push(Event::Done { request, value });
+    }
+
+    pub(super) fn fail(&self, request: u64, error: Error) {
+        self.outbox.push(Event::Failed { request, error });
+    }
+}
+
+impl Names {
+    fn has(&self, kind: Kind, name: &str) -> bool {
+        let names = match kind {
+            Kind::Hook => &self.hooks,
+            Kind::Route => &self.routes,
+        };
+        names.iter().any(|own| own == name)
+    }
+}

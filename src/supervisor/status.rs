@@ -1,0 +1,99 @@
+//! What `status()` tells of a plugin. Its actor writes, the JavaScript thread reads.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use tokio::time::Instant;
+
+/// Failures that are told; as many as open the circuit breaker.
+const KEPT_FAILURES: usize = super::restart::INTENSITY;
+
+/// A plugin at one moment.
+#[derive(Debug, Clone)]
+pub struct PluginStatus {
+    pub plugin_id: String,
+    pub version: String,
+    /// A name of [`State`](super::state::State).
+    pub state: &'static str,
+    pub since: SystemTime,
+    /// When it restarts, or may be tried again, where it waits for that.
+    pub next_start: Option<SystemTime>,
+    pub process_id: Option<u32>,
+    /// Processes of it that came to serve.
+    pub starts: u64,
+    /// Processes that ended without having been asked to, and starts that failed.
+    pub failures: u64,
+    /// The latest of them, oldest first.
+    pub last_failures: VecDeque<(SystemTime, String)>,
+    /// Invocations that have not been answered.
+    pub in_flight: usize,
+}
+
+/// Where one plugin's status stands.
+#[derive(Debug)]
+pub(super) struct Board {
+    status: Mutex<PluginStatus>,
+    in_flight: AtomicUsize,
+}
+
+impl Board {
+    pub(super) fn new(plugin_id: &str, version: &str) -> Self {
+        Self {
+            status: Mutex::new(PluginStatus {
+                plugin_id: plugin_id.to_owned(),
+                version: version.to_owned(),
+                state: "idle",
+                since: SystemTime::now(),
+                next_start: None,
+                process_id: None,
+                starts: 0,
+                failures: 0,
+                last_failures: VecDeque::new(),
+                in_flight: 0,
+            }),
+            in_flight: AtomicUsize::new(0),
+        }
+    }
+
+    pub(super) fn read(&self) -> PluginStatus {
+        let mut status = self.lock().clone();
+        status.in_flight = self.in_flight.load(Ordering::Relaxed);
+        status
+    }
+
+    pub(super) fn enters(&self, state: &'static str, next_start: Option<Instant>, process_id: Option<u32>) {
+        let now = SystemTime::now();
+        let mut status = self.lock();
+        if status.state != state {
+            status.since = now;
+        }
+        status.state = state;
+        status.process_id = process_id;
+        status.next_start = next_start.map(|at| now + at.saturating_duration_since(Instant::now()));
+    }
+
+    pub(super) fn started(&self) {
+        self.lock().starts += 1;
+    }
+
+    pub(super) fn failed(&self, reason: &str) {
+        let mut status = self.lock();
+        status.failures += 1;
+        if status.last_failures.len() == KEPT_FAILURES {
+            status.last_failures.pop_front();
+        }
+        status
+            .last_failures
+            .push_back((SystemTime::now(), reason.to_owned()));
+    }
+
+    pub(super) fn in_flight(&self, count: usize) {
+        self.in_flight.store(count, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, PluginStatus> {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
