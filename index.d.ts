@@ -115,8 +115,12 @@ export interface NativeOptions {
   environment: Array<[string, string]>
   /** `ctx.site`, as JSON text. */
   site: string
-  wallTimeMs: NativeNumber | null
+  /** `EMDASH_SANDBOX_LIMITS`. */
+  preset: string | null
+  cpuMs: NativeNumber | null
   memoryMb: NativeNumber | null
+  subrequests: NativeNumber | null
+  wallTimeMs: NativeNumber | null
   maxUploadMb: NativeNumber | null
   startTimeoutMs: NativeNumber | null
   /** 0 keeps idle processes for ever. */

@@ -21,25 +21,28 @@ export type Attempt = {
   instanceId: string;
   kind: "hook" | "route";
   name: string;
-  wallTimeMs: number;
 };
 
 export function invocationError(failure: Failure, attempt: Attempt): Error {
-  const { pluginId, instanceId, kind, name, wallTimeMs } = attempt;
+  const { pluginId, instanceId, kind, name } = attempt;
   const routeError = kind === "route" ? routeErrorOf(failure) : undefined;
   // As EmDash makes them itself; it goes by the code and the status.
   if (routeError) return Object.assign(new Error(routeError.message), routeError, { name: routeError.code });
   switch (failure.code) {
     case "wall_time":
-      return new Error(
-        `Plugin ${pluginId} exceeded wall-time limit of ${wallTimeMs}ms during ${kind}:${name}`,
-      );
+    case "cpu_time":
+    case "memory": {
+      const limit = `${LIMITS[failure.code]} limit of ${failure.message}`;
+      return new Error(`Plugin ${pluginId} exceeded ${limit} during ${kind}:${name}`);
+    }
     case "unavailable":
       return new SandboxUnavailableError(instanceId, failure.message);
     default:
       return new Error(`Plugin ${instanceId} ${kind} ${name} failed: ${failure.message}`);
   }
 }
+
+const LIMITS = { wall_time: "wall-time", cpu_time: "CPU-time", memory: "memory" };
 
 export function loadError(failure: Failure): Error {
   return new TypeError(`Plugin can't be loaded: ${failure.message}`);

@@ -8,9 +8,6 @@ import { warn } from "./log.js";
 /** EmDash's options, with those of its newer versions. */
 export type RunnerOptions = SandboxOptions & { beforeContentWrite?: (() => Promise<void>) | undefined };
 
-/** EmDash's documented default, in milliseconds. */
-const WALL_TIME_MS = 30_000;
-
 /** What workerd may inherit; anything else a host names in `EMDASH_WORKERD_PASSTHROUGH_ENV`. */
 const INHERITED = ["PATH", "HOME", "TMPDIR", "TMP", "TEMP", "LANG", "LC_ALL"];
 
@@ -23,8 +20,11 @@ export function nativeOptions(
     ...paths,
     environment: inherited(env),
     site: JSON.stringify(site(options.siteInfo)),
-    wallTimeMs: limit(options, "wallTimeMs"),
-    memoryMb: limit(options, "memoryMb"),
+    preset: env.EMDASH_SANDBOX_LIMITS?.trim() || null,
+    cpuMs: limit(options, "cpuMs") ?? setting(env, "EMDASH_SANDBOX_CPU_MS"),
+    memoryMb: limit(options, "memoryMb") ?? setting(env, "EMDASH_SANDBOX_MEMORY_MB"),
+    subrequests: limit(options, "subrequests") ?? setting(env, "EMDASH_SANDBOX_SUBREQUESTS"),
+    wallTimeMs: limit(options, "wallTimeMs") ?? setting(env, "EMDASH_SANDBOX_WALL_TIME_MS"),
     maxUploadMb: setting(env, "EMDASH_SANDBOX_MAX_UPLOAD_MB"),
     startTimeoutMs: setting(env, "EMDASH_SANDBOX_START_TIMEOUT_MS"),
     idleMs: setting(env, "EMDASH_SANDBOX_IDLE_MS"),
@@ -52,12 +52,11 @@ function siteLocales(): I18nConfig | null {
 
 const I18N_CONFIG = Symbol.for("emdash:i18n-config");
 
-export function wallTimeMs(options: SandboxOptions): number {
-  return options.limits?.wallTimeMs ?? WALL_TIME_MS;
-}
-
 /** Anything else that a limit may be is not a number, which Rust refuses by the limit's name. */
-function limit(options: SandboxOptions, name: "wallTimeMs" | "memoryMb"): NativeNumber | null {
+function limit(
+  options: SandboxOptions,
+  name: keyof NonNullable<SandboxOptions["limits"]>,
+): NativeNumber | null {
   const value: unknown = options.limits?.[name];
   if (value === undefined || value === null) return null;
   return { name: `limits.${name}`, value: typeof value === "number" ? value : Number.NaN };

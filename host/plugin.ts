@@ -13,7 +13,6 @@ export class SandboxedPlugin implements SandboxedPluginInstance {
   /** The addon's number of this load. */
   readonly number: number;
   readonly #inbox: Inbox;
-  readonly #wallTimeMs: number;
   readonly #onGone: () => void;
   #hooks: ReadonlySet<string> | undefined;
   #successor: SandboxedPlugin | undefined;
@@ -21,12 +20,11 @@ export class SandboxedPlugin implements SandboxedPluginInstance {
   #end: Promise<void> | undefined;
 
   /** `onGone` is called when it has been terminated and its process is gone. */
-  constructor(inbox: Inbox, load: NativeLoad, wallTimeMs: number, onGone: () => void) {
+  constructor(inbox: Inbox, load: NativeLoad, onGone: () => void) {
     this.id = `${load.id}:${load.version}`;
     this.scope = { id: load.id, version: load.version, storage: JSON.parse(load.storage) };
     this.#inbox = inbox;
     this.number = load.plugin;
-    this.#wallTimeMs = wallTimeMs;
     this.#onGone = onGone;
     if (load.hooks) this.learnHooks(load.hooks);
   }
@@ -91,7 +89,6 @@ export class SandboxedPlugin implements SandboxedPluginInstance {
         instanceId: this.id,
         kind,
         name,
-        wallTimeMs: this.#wallTimeMs,
       });
     }
   }

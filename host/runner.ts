@@ -7,7 +7,7 @@ import { type EventOf, Inbox } from "./inbox.js";
 import { printLog, warn } from "./log.js";
 import { loadNative } from "./native.js";
 import { loadOperations } from "./operations.js";
-import { hostOf, nativeOptions, type RunnerOptions, wallTimeMs } from "./options.js";
+import { hostOf, nativeOptions, type RunnerOptions } from "./options.js";
 import { SandboxedPlugin } from "./plugin.js";
 import { refusalOf, report } from "./refusal.js";
 import { Replacements } from "./replacements.js";
@@ -24,7 +24,6 @@ type Manifest = Parameters<SandboxRunner["load"]>[0];
  */
 export class WorkerdSandboxRunner implements SandboxRunner {
   readonly #host: { -readonly [Part in keyof Host]: Host[Part] };
-  readonly #wallTimeMs: number;
   readonly #inbox: Inbox | undefined;
   readonly #unavailable: string | null = null;
   readonly #workerd: WorkerdBinary | null = null;
@@ -34,7 +33,6 @@ export class WorkerdSandboxRunner implements SandboxRunner {
 
   constructor(options: RunnerOptions) {
     this.#host = hostOf(options);
-    this.#wallTimeMs = wallTimeMs(options);
     const native = loadNative();
     const workerd = native.ok ? findWorkerd(process.env) : native;
     if (!native.ok || !workerd.ok) {
@@ -109,7 +107,7 @@ export class WorkerdSandboxRunner implements SandboxRunner {
       this.#plugins.delete(loaded.plugin);
       this.#replacements.settle(loaded.plugin);
     };
-    const plugin = new SandboxedPlugin(this.#inbox, loaded, this.#wallTimeMs, onGone);
+    const plugin = new SandboxedPlugin(this.#inbox, loaded, onGone);
     this.#plugins.set(loaded.plugin, plugin);
     const previous = loaded.replaces === null ? undefined : this.#plugins.get(loaded.replaces);
     if (previous) this.#replacements.begin(plugin, previous);

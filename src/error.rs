@@ -11,8 +11,13 @@ pub enum ErrorCode {
     InvalidOption,
     /// `SandboxUnavailableError`; depends on the reason: no process serves the plugin.
     Unavailable,
-    /// `Error` with EmDash's documented text; the plugin's author: it took too long.
+    /// `Error` with EmDash's documented text; the plugin's author: it took too long. The message is the limit, as is that
+    /// of the next two.
     WallTime,
+    /// `Error`; the plugin's author: it used too much processor time.
+    CpuTime,
+    /// `Error`; the plugin's author: it used too much memory.
+    Memory,
     /// `Error`; the plugin's author: its handler threw, or gave an answer that is no answer.
     Threw,
     /// Out of a route EmDash's own error of that code; out of a hook as [`ErrorCode::Threw`].
@@ -74,6 +79,8 @@ impl ErrorCode {
             Self::InvalidOption => "invalid_option",
             Self::Unavailable => "unavailable",
             Self::WallTime => "wall_time",
+            Self::CpuTime => "cpu_time",
+            Self::Memory => "memory",
             Self::Threw => "threw",
             Self::Route(error) => error.code(),
         }

@@ -25,8 +25,12 @@ pub struct NativeOptions {
     pub environment: Vec<(String, String)>,
     /// `ctx.site`, as JSON text.
     pub site: String,
-    pub wall_time_ms: Option<NativeNumber>,
+    /// `EMDASH_SANDBOX_LIMITS`.
+    pub preset: Option<String>,
+    pub cpu_ms: Option<NativeNumber>,
     pub memory_mb: Option<NativeNumber>,
+    pub subrequests: Option<NativeNumber>,
+    pub wall_time_ms: Option<NativeNumber>,
     pub max_upload_mb: Option<NativeNumber>,
     pub start_timeout_ms: Option<NativeNumber>,
     /// 0 keeps idle processes for ever.
@@ -267,6 +271,9 @@ impl NativeOptions {
                     .collect(),
             },
             limits: Limits::new(Wanted {
+                preset: self.preset,
+                cpu_ms: self.cpu_ms.map(Given::from),
+                subrequests: self.subrequests.map(Given::from),
                 wall_time_ms: self.wall_time_ms.map(Given::from),
                 memory_mb: self.memory_mb.map(Given::from),
                 max_upload_mb: self.max_upload_mb.map(Given::from),

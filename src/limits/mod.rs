@@ -1,33 +1,46 @@
 //! The limits of a plugin as checked types. `docs/architecture.md` and the README say which of them hold today.
 
+pub(crate) mod cpu;
 mod timing;
 
 use std::time::Duration;
 
+pub use self::cpu::CpuRule;
 pub use self::timing::Timing;
 use crate::error::{Error, ErrorCode};
+use crate::workerd::sanitise_line;
 
 /// What an operator may set; a number that can't be a limit is refused by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Limits {
+    /// Of one invocation.
+    pub cpu: CpuRule,
+    /// MiB that the plugin may use for itself: V8's heap, and all else together.
+    pub memory_mb: u32,
+    /// `ctx` calls of one invocation.
+    pub subrequests: u32,
     /// From the moment an invocation is sent. Not the wait for a process to start.
     pub wall_time: Duration,
-    /// MiB of V8's heap. Memory outside it (array buffers) is not limited yet.
-    pub heap_mb: u32,
     /// Bytes of one file that a plugin uploads.
     pub max_upload: usize,
 }
 
-/// EmDash's documented defaults.
-const WALL_TIME_MS: f64 = 30_000.0;
+/// EmDash's documented defaults, which are Cloudflare's.
+const CPU_MS: f64 = 50.0;
 const MEMORY_MB: f64 = 128.0;
+pub(crate) const DOCUMENTED_SUBREQUESTS: u32 = 10;
+const WALL_TIME_MS: f64 = 30_000.0;
+
+/// EmDash documents [`DOCUMENTED_SUBREQUESTS`] and its other runner counts none: a site that switches over must not break.
+const SUBREQUESTS: f64 = 1000.0;
 
 /// EmDash has no such limit; its other runner ends at about 7 MiB, by accident.
 const MAX_UPLOAD_MB: f64 = 16.0;
 
 /// Past this a limit limits nothing: a day, and more memory than a plugin can address.
-const MAX_WALL_TIME_MS: f64 = 86_400_000.0;
+const MAX_TIME_MS: f64 = 86_400_000.0;
 const MAX_MEMORY_MB: f64 = 4096.0;
+const MAX_SUBREQUESTS: f64 = 1_000_000.0;
 
 /// A file is held whole, in the plugin's heap and in the host.
 const LARGEST_UPLOAD_MB: f64 = 1024.0;
@@ -42,11 +55,14 @@ pub struct Given {
     pub value: f64,
 }
 
-/// The limits as they were set; `None` is the default.
+/// The limits as they were set; `None` is the preset's, or the default.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
-    pub wall_time_ms: Option<Given>,
+    pub preset: Option<String>,
+    pub cpu_ms: Option<Given>,
     pub memory_mb: Option<Given>,
+    pub subrequests: Option<Given>,
+    pub wall_time_ms: Option<Given>,
     pub max_upload_mb: Option<Given>,
 }
 
@@ -54,8 +70,16 @@ impl Limits {
     /// # Errors
     /// When a number is no limit: not a number, zero, negative, or beyond reason.
     pub fn new(wanted: Wanted) -> Result<Self, Error> {
-        let wall_time = within(wanted.wall_time_ms, WALL_TIME_MS, 1.0, MAX_WALL_TIME_MS)?;
+        let is_exact = preset_is_exact(wanted.preset.as_deref())?;
+        let cpu_is_set = is_exact || wanted.cpu_ms.is_some();
+        let cpu = from_ms(within(wanted.cpu_ms, CPU_MS, 1.0, MAX_TIME_MS)?);
         let memory = within(wanted.memory_mb, MEMORY_MB, MIN_MEMORY_MB, MAX_MEMORY_MB)?;
+        let subrequests = match is_exact {
+            true => f64::from(DOCUMENTED_SUBREQUESTS),
+            false => SUBREQUESTS,
+        };
+        let subrequests = within(wanted.subrequests, subrequests, 1.0, MAX_SUBREQUESTS)?;
+        let wall_time = within(wanted.wall_time_ms, WALL_TIME_MS, 1.0, MAX_TIME_MS)?;
         let max_upload = within(wanted.max_upload_mb, MAX_UPLOAD_MB, 1.0, LARGEST_UPLOAD_MB)?;
         #[expect(
             clippy::cast_possible_truncation,
@@ -63,8 +87,14 @@ impl Limits {
             reason = "within its bounds it fits"
         )]
         Ok(Self {
-            wall_time: Duration::from_micros((wall_time * 1000.0) as u64),
-            heap_mb: memory as u32,
+            cpu: if cpu_is_set {
+                CpuRule::Exact(cpu)
+            } else {
+                CpuRule::Average(cpu)
+            },
+            memory_mb: memory as u32,
+            subrequests: subrequests as u32,
+            wall_time: from_ms(wall_time),
             max_upload: (max_upload * 1024.0 * 1024.0) as usize,
         })
     }
@@ -74,12 +104,36 @@ impl Limits {
     #[must_use]
     pub fn v8_flags(&self) -> Vec<String> {
         vec![
-            format!("--max-heap-size={}", self.heap_mb),
+            format!("--max-heap-size={}", self.memory_mb),
             "--optimize-for-size".into(),
             "--max-semi-space-size=1".into(),
             "--initial-old-space-size=4".into(),
         ]
     }
+}
+
+/// Whether the documented numbers hold as they are, as they do on Cloudflare.
+fn preset_is_exact(preset: Option<&str>) -> Result<bool, Error> {
+    match preset {
+        None => Ok(false),
+        Some("cloudflare") => Ok(true),
+        Some(other) => Err(Error::new(
+            ErrorCode::InvalidOption,
+            format!(
+                "EMDASH_SANDBOX_LIMITS must be cloudflare or unset, not {}",
+                sanitise_line(other.as_bytes())
+            ),
+        )),
+    }
+}
+
+fn from_ms(ms: f64) -> Duration {
+    Duration::from_secs_f64(ms / 1000.0)
+}
+
+/// A limit's time as error texts name it, to the microsecond.
+pub(crate) fn ms_text(time: Duration) -> String {
+    format!("{}ms", (time.as_secs_f64() * 1e6).round() / 1e3)
 }
 
 fn within(given: Option<Given>, default: f64, min: f64, max: f64) -> Result<f64, Error> {
@@ -105,10 +159,44 @@ mod tests {
     #[test]
     fn unset_limits_are_the_documented_ones() {
         let limits = Limits::new(Wanted::default()).unwrap();
-        assert_eq!((limits.wall_time, limits.heap_mb), (Duration::from_secs(30), 128));
+        assert_eq!(
+            (limits.wall_time, limits.memory_mb, limits.subrequests),
+            (Duration::from_secs(30), 128, 1000)
+        );
+        assert_eq!(limits.cpu, CpuRule::Average(Duration::from_millis(50)));
         let timing = Timing::new(None, None).unwrap();
         assert_eq!(timing.start, Duration::from_secs(5));
         assert_eq!(timing.idle, Some(Duration::from_secs(600)));
+    }
+
+    #[test]
+    fn the_preset_is_what_cloudflare_enforces_and_a_number_that_is_set_wins() {
+        let preset = || Wanted {
+            preset: Some("cloudflare".into()),
+            ..Wanted::default()
+        };
+        let limits = Limits::new(preset()).unwrap();
+        assert_eq!(
+            (limits.cpu, limits.subrequests),
+            (CpuRule::Exact(Duration::from_millis(50)), 10)
+        );
+        let wanted = Wanted {
+            cpu_ms: given("EMDASH_SANDBOX_CPU_MS", 7.5),
+            ..preset()
+        };
+        assert_eq!(
+            Limits::new(wanted).unwrap().cpu,
+            CpuRule::Exact(Duration::from_micros(7500))
+        );
+        let wanted = Wanted {
+            preset: Some("vercel\n".into()),
+            ..Wanted::default()
+        };
+        let error = Limits::new(wanted).unwrap_err();
+        assert_eq!(
+            error.message,
+            "EMDASH_SANDBOX_LIMITS must be cloudflare or unset, not vercel"
+        );
     }
 
     #[test]

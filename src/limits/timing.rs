@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Given, within};
+use super::{Given, from_ms, within};
 use crate::error::Error;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,15 +32,11 @@ impl Timing {
         let start = within(start, START_TIMEOUT_MS, 1.0, MAX_START_TIMEOUT_MS)?;
         let idle = match idle {
             Some(Given { value: 0.0, .. }) => None,
-            idle => Some(ms(within(idle, IDLE_MS, MIN_IDLE_MS, MAX_IDLE_MS)?)),
+            idle => Some(from_ms(within(idle, IDLE_MS, MIN_IDLE_MS, MAX_IDLE_MS)?)),
         };
         Ok(Self {
-            start: ms(start),
+            start: from_ms(start),
             idle,
         })
     }
-}
-
-fn ms(ms: f64) -> Duration {
-    Duration::from_secs_f64(ms / 1000.0)
 }

@@ -10,7 +10,10 @@ use tokio::time::Instant;
 pub(super) struct Waiting {
     /// The request of the JavaScript half that it answers.
     pub(super) request: u64,
+    /// `hook:…` or `route:…`.
+    pub(super) name: String,
     deadline: Instant,
+    subrequests: u32,
 }
 
 /// Numbers are given in order and every invocation has the same time, so the order of numbers is that of deadlines.
@@ -20,6 +23,7 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 pub(super) struct Invocations {
     wall_time: Duration,
+    subrequests: u32,
     next: u64,
     waiting: BTreeMap<u64, Waiting>,
     begun: VecDeque<Begun>,
@@ -29,15 +33,20 @@ pub(super) struct Invocations {
 struct Begun {
     first: u64,
     at: Instant,
+    /// How many began in this stretch.
+    count: u32,
+    /// The subrequests of those of them that have been answered, and may make all together as many as each alone.
+    subrequests: u64,
 }
 
 /// An answered invocation may lose its authority this much early. At 30 s of wall time it bounds the list at 3,000.
 const RESOLUTION: Duration = Duration::from_millis(10);
 
 impl Invocations {
-    pub(super) fn new(wall_time: Duration) -> Self {
+    pub(super) fn new(wall_time: Duration, subrequests: u32) -> Self {
         Self {
             wall_time,
+            subrequests,
             next: 1,
             waiting: BTreeMap::new(),
             begun: VecDeque::new(),
@@ -45,7 +54,7 @@ impl Invocations {
     }
 
     /// Its number.
-    pub(super) fn begin(&mut self, request: u64, now: Instant) -> u64 {
+    pub(super) fn begin(&mut self, request: u64, name: String, now: Instant) -> u64 {
         let number = self.next;
         self.next += 1;
         self.forget(now);
@@ -57,16 +66,57 @@ impl Invocations {
             self.begun.push_back(Begun {
                 first: number,
                 at: now,
+                count: 0,
+                subrequests: 0,
             });
         }
-        let deadline = now + self.wall_time;
-        self.waiting.insert(number, Waiting { request, deadline });
+        if let Some(begun) = self.begun.back_mut() {
+            begun.count += 1;
+        }
+        let waiting = Waiting {
+            request,
+            name,
+            deadline: now + self.wall_time,
+            subrequests: 0,
+        };
+        self.waiting.insert(number, waiting);
         number
     }
 
     /// Whom the answer is for; `None` when nobody waits for it: it timed out, or was never asked.
     pub(super) fn answer(&mut self, number: u64) -> Option<Waiting> {
-        self.waiting.remove(&number)
+        let waiting = self.waiting.remove(&number)?;
+        if let Some(index) = self.stretch_of(number) {
+            self.begun[index].subrequests += u64::from(waiting.subrequests);
+        }
+        Some(waiting)
+    }
+
+    /// Counts one more call that leaves the isolate. How many that makes, or `None` when the invocation has had all.
+    pub(super) fn charge(&mut self, number: u64) -> Option<u64> {
+        let limit = u64::from(self.subrequests);
+        if let Some(waiting) = self.waiting.get_mut(&number) {
+            let count = u64::from(waiting.subrequests) + 1;
+            return (count <= limit).then(|| {
+                waiting.subrequests += 1;
+                count
+            });
+        }
+        let index = self.stretch_of(number).filter(|_| number < self.next)?;
+        let begun = &mut self.begun[index];
+        let count = begun.subrequests + 1;
+        (count <= limit * u64::from(begun.count)).then(|| {
+            begun.subrequests = count;
+            // On average of those that share it.
+            count.div_ceil(u64::from(begun.count))
+        })
+    }
+
+    /// In which stretch it began, if that is remembered.
+    fn stretch_of(&self, number: u64) -> Option<usize> {
+        self.begun
+            .partition_point(|begun| begun.first <= number)
+            .checked_sub(1)
     }
 
     /// Until when this invocation may act; `None` when it may not, or never was.
@@ -74,18 +124,15 @@ impl Invocations {
         let until = match self.waiting.get(&number) {
             Some(waiting) => waiting.deadline,
             None if number >= self.next => return None,
-            None => {
-                let later = self.begun.partition_point(|begun| begun.first <= number);
-                self.begun.get(later.checked_sub(1)?)?.at + self.wall_time
-            }
+            None => self.begun[self.stretch_of(number)?].at + self.wall_time,
         };
         (now < until).then_some(until)
     }
 
-    /// The next one whose time is up; call until `None`.
-    pub(super) fn expire(&mut self, now: Instant) -> Option<Waiting> {
+    /// The next one whose time is up, and its number; call until `None`.
+    pub(super) fn expire(&mut self, now: Instant) -> Option<(u64, Waiting)> {
         let first = self.waiting.first_entry()?;
-        (first.get().deadline <= now).then(|| first.remove())
+        (first.get().deadline <= now).then(|| first.remove_entry())
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
@@ -101,6 +148,12 @@ impl Invocations {
     /// Those that have not been answered.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// The one that has not been answered, where there is one only.
+    pub(super) fn only(&self) -> Option<u64> {
+        let mut numbers = self.waiting.keys();
+        numbers.next().copied().filter(|_| numbers.next().is_none())
     }
 
     /// Whether nothing is waited for but these.
@@ -129,18 +182,26 @@ mod tests {
 
     const WALL: Duration = Duration::from_secs(30);
 
+    fn invocations(wall_time: Duration) -> Invocations {
+        Invocations::new(wall_time, 3)
+    }
+
     fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
     }
 
     #[test]
     fn an_unanswered_invocation_expires_once_at_its_deadline() {
-        let (start, mut all) = (Instant::now(), Invocations::new(WALL));
-        let first = all.begin(7, start);
-        all.begin(8, start + ms(5));
+        let (start, mut all) = (Instant::now(), invocations(WALL));
+        let first = all.begin(7, String::new(), start);
+        all.begin(8, String::new(), start + ms(5));
         assert_eq!(all.next_deadline(), Some(start + WALL));
         assert_eq!(all.expire(start + WALL - ms(1)), None);
-        assert_eq!(all.expire(start + WALL).map(|waiting| waiting.request), Some(7));
+        assert_eq!(
+            all.expire(start + WALL)
+                .map(|(number, waiting)| (number, waiting.request)),
+            Some((first, 7))
+        );
         assert_eq!(all.expire(start + WALL), None);
         assert_eq!(
             all.answer(first),
@@ -152,8 +213,8 @@ mod tests {
 
     #[test]
     fn an_answer_leaves_the_authority_until_the_deadline() {
-        let (start, mut all) = (Instant::now(), Invocations::new(WALL));
-        let number = all.begin(1, start + ms(7));
+        let (start, mut all) = (Instant::now(), invocations(WALL));
+        let number = all.begin(1, String::new(), start + ms(7));
         assert!(all.answer(number).is_some() && all.is_empty());
         assert_eq!(all.authority(number, start + WALL), Some(start + ms(7) + WALL));
         assert_eq!(all.authority(number, start + ms(7) + WALL), None);
@@ -161,8 +222,8 @@ mod tests {
 
     #[test]
     fn what_was_never_begun_has_no_authority() {
-        let (start, mut all) = (Instant::now(), Invocations::new(WALL));
-        let number = all.begin(1, start);
+        let (start, mut all) = (Instant::now(), invocations(WALL));
+        let number = all.begin(1, String::new(), start);
         for never in [0, number + 1, u64::MAX] {
             assert_eq!(all.authority(never, start), None);
         }
@@ -171,10 +232,37 @@ mod tests {
     }
 
     #[test]
+    fn each_has_its_own_subrequests_and_a_charge_past_them_counts_for_nobody() {
+        let (start, mut all) = (Instant::now(), invocations(WALL));
+        let first = all.begin(1, String::new(), start);
+        let second = all.begin(2, String::new(), start);
+        let charges: Vec<_> = (0..5).map(|_| all.charge(first)).collect();
+        assert_eq!(charges, [Some(1), Some(2), Some(3), None, None]);
+        assert_eq!(all.charge(second), Some(1));
+        assert_eq!(
+            (all.charge(0), all.charge(99).is_some()),
+            (None, false),
+            "who never began has none"
+        );
+    }
+
+    #[test]
+    fn those_that_were_answered_share_what_they_have_left() {
+        let (start, mut all) = (Instant::now(), invocations(WALL));
+        let numbers = [1, 2].map(|request| all.begin(request, String::new(), start));
+        assert_eq!(numbers.map(|number| all.charge(number)), [Some(1), Some(1)]);
+        assert!(numbers.iter().all(|number| all.answer(*number).is_some()));
+        let charges: Vec<_> = (0..5).map(|_| all.charge(numbers[0])).collect();
+        assert_eq!(charges, [Some(2), Some(2), Some(3), Some(3), None]);
+        let later = all.begin(3, String::new(), start + RESOLUTION);
+        assert_eq!(all.charge(later), Some(1));
+    }
+
+    #[test]
     fn a_busy_plugin_is_remembered_in_bounded_space() {
-        let (start, mut all) = (Instant::now(), Invocations::new(ms(1000)));
+        let (start, mut all) = (Instant::now(), invocations(ms(1000)));
         for micros in (0..5_000_000).step_by(50) {
-            let number = all.begin(1, start + Duration::from_micros(micros));
+            let number = all.begin(1, String::new(), start + Duration::from_micros(micros));
             all.answer(number);
         }
         assert!(all.begun.len() <= 102, "{} notes", all.begun.len());
@@ -185,11 +273,11 @@ mod tests {
         fn an_answered_one_never_acts_past_its_time_and_loses_at_most_the_resolution(
             gaps in proptest::collection::vec(0_u64..40, 1..60), ask_after in 0_u64..2000
         ) {
-            let (start, mut all) = (Instant::now(), Invocations::new(ms(500)));
+            let (start, mut all) = (Instant::now(), invocations(ms(500)));
             let mut now = start;
             let begun: Vec<_> = gaps.iter().map(|gap| {
                 now += ms(*gap);
-                let number = all.begin(1, now);
+                let number = all.begin(1, String::new(), now);
                 all.answer(number);
                 (number, now + ms(500))
             }).collect();

@@ -13,6 +13,7 @@ mod restart;
 mod start;
 mod state;
 mod status;
+mod watch;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -161,7 +162,7 @@ impl Supervisor {
             manifest: manifest.clone(),
             blueprint: Arc::new(self.blueprint(number, &manifest, journal.clone(), code)),
             journal,
-            wall_time: self.limits.wall_time,
+            limits: self.limits.clone(),
             timing: self.timing.clone(),
             board: Arc::clone(&board),
             on_ready: self.on_ready(hash),
@@ -311,7 +312,7 @@ impl Supervisor {
             programs: Arc::clone(&self.programs),
             code: code.into(),
             binding: binding(manifest, &self.site, &self.limits),
-            v8_flags: self.limits.v8_flags(),
+            limits: self.limits.clone(),
             deadline: self.timing.start,
             starts: Arc::clone(&self.starts),
             load: number.into(),

@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::Instant;
 
 use super::outbox::Names;
+use super::watch::Watch;
 use crate::backing::{Admission, BackingServer};
 use crate::channel::frame::Incoming;
 use crate::channel::{Channel, Received};
+use crate::limits::Limits;
 use crate::token::Token;
 use crate::workerd::{
     Config, Exit, LineSink, Output, PrivateSocket, Process, Programs, guest_modules, sanitise_line,
@@ -20,7 +23,7 @@ pub(super) struct Blueprint {
     pub(super) code: Arc<str>,
     /// The JSON binding that tells the guest whom it runs.
     pub(super) binding: String,
-    pub(super) v8_flags: Vec<String>,
+    pub(super) limits: Limits,
     pub(super) deadline: Duration,
     pub(super) starts: Arc<Semaphore>,
     pub(super) load: u64,
@@ -34,6 +37,7 @@ pub(super) struct Session {
     pub(super) channel: Channel,
     pub(super) process: Process,
     pub(super) names: Arc<Names>,
+    pub(super) watch: Watch,
     output: Output,
     _admission: Admission,
 }
@@ -42,6 +46,10 @@ pub(super) struct Session {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct StartError(String);
+
+/// Processor time of a start: workerd's own 25 ms, and the evaluation of the plugin's modules. Cloudflare gives 1 s; the
+/// kernel counts whole seconds, and all threads.
+const START_CPU: Duration = Duration::from_secs(2);
 
 /// A start takes its turn for no longer than this, so that plugins that never start keep no others waiting. A start
 /// takes 25 ms on an idle machine.
@@ -62,12 +70,13 @@ pub(super) async fn start(
 
     let (socket, listener) =
         PrivateSocket::bind().map_err(|e| failed(format!("no socket can be made: {e}")))?;
+    let v8_flags = blueprint.limits.v8_flags();
     let configuration = Config {
         modules: guest_modules(),
         plugin_code: &blueprint.code,
         binding: &blueprint.binding,
         token: &blueprint.token,
-        v8_flags: &blueprint.v8_flags,
+        v8_flags: &v8_flags,
     }
     .render();
     let mut child = crate::workerd::spawn(
@@ -81,11 +90,13 @@ pub(super) async fn start(
     let mut output = Output::drain(child.stdout.take(), child.stderr.take(), &blueprint.lines)
         .map_err(|e| failed(format!("the output of its process can't be read: {e}")))?;
     let process = child.process;
+    // Where the kernel refuses, the start's deadline still holds.
+    let _ = process.bound_cpu(START_CPU);
 
     let outcome = tokio::select! {
         // An end is the better explanation when both are there: its channel closes too.
         biased;
-        exit = process.exited() => Err(ended(exit, &mut output).await),
+        exit = process.exited() => Err(failed_start(exit, &mut output).await),
         opened = open(child.control, socket) => match opened {
             // Whatever the channel's complaint is, a process that is ending says more.
             Err(Complaint::Channel(text)) => Err(complain(text, &process, &mut output).await),
@@ -97,8 +108,13 @@ pub(super) async fn start(
         }
         _ = &mut cancelled => Err(failed(super::state::UNLOADED)),
     };
-    let (channel, names) = match outcome {
-        Ok(opened) => opened,
+    let watched = outcome.and_then(|opened| {
+        let watch = Watch::new(&process, &blueprint.limits, Instant::now());
+        let watch = watch.map_err(|e| failed(format!("its limits can't be enforced: {e}")))?;
+        Ok((opened, watch))
+    });
+    let ((channel, names), watch) = match watched {
+        Ok(watched) => watched,
         Err(error) => {
             process.kill();
             process.exited().await;
@@ -112,6 +128,7 @@ pub(super) async fn start(
         channel,
         process,
         names: Arc::new(names),
+        watch,
         output,
         _admission: admission,
     })
@@ -174,24 +191,41 @@ const LAST_BREATH: Duration = Duration::from_millis(100);
 
 async fn complain(text: String, process: &Process, output: &mut Output) -> StartError {
     match tokio::time::timeout(LAST_BREATH, process.exited()).await {
-        Ok(exit) => ended(exit, output).await,
+        Ok(exit) => failed_start(exit, output).await,
         Err(_) => StartError(text),
     }
 }
 
+/// Why a process that served is no use any more.
+pub(super) struct End {
+    /// A fragment whose subject is the plugin, or "it".
+    pub(super) reason: String,
+    pub(super) is_out_of_memory: bool,
+}
+
 impl Session {
     /// Resolves when nothing can be asked of it any more, with the reason; ends the process if it has not ended.
-    pub(super) async fn end(&mut self, channel: Option<String>) -> String {
-        if let Some(complaint) = channel
+    pub(super) async fn end(&mut self, channel: Option<String>) -> End {
+        if let Some(reason) = channel
             && tokio::time::timeout(LAST_BREATH, self.process.exited())
                 .await
                 .is_err()
         {
             self.kill().await;
-            return complaint;
+            return End {
+                reason,
+                is_out_of_memory: false,
+            };
         }
         let exit = self.process.exited().await;
-        ended(exit, &mut self.output).await.0
+        let words = self.output.last_words().await;
+        End {
+            reason: match exit {
+                Exit::Signal(SIGXCPU) => "it used the processor while nothing was asked of it".into(),
+                exit => ended(exit, &words),
+            },
+            is_out_of_memory: says_out_of_memory(&words),
+        }
     }
 
     /// Asks the process to end, ends it if it does not, and waits until it is gone.
@@ -206,18 +240,42 @@ impl Session {
         }
     }
 
-    async fn kill(&self) {
+    /// Ends the process at once, and waits until it is gone.
+    pub(super) async fn kill(&self) {
         self.process.kill();
         self.process.exited().await;
     }
 }
 
-async fn ended(exit: Exit, output: &mut Output) -> StartError {
-    let words = explanation(&output.last_words().await);
+/// How the kernel ends a process whose processor time is up.
+const SIGXCPU: i32 = rustix::process::Signal::XCPU.as_raw();
+
+async fn failed_start(exit: Exit, output: &mut Output) -> StartError {
+    failed(match exit {
+        Exit::Signal(SIGXCPU) => {
+            let seconds = START_CPU.as_secs();
+            format!("it used more than {seconds} s of processor time at its start")
+        }
+        exit => ended(exit, &output.last_words().await),
+    })
+}
+
+fn ended(exit: Exit, words: &[String]) -> String {
+    let words = explanation(words);
     match words.is_empty() {
-        true => failed(format!("its process ended with {exit}")),
-        false => failed(format!("its process ended with {exit}: {words}")),
+        true => format!("its process ended with {exit}"),
+        false => format!("its process ended with {exit}: {words}"),
     }
+}
+
+/// What V8 and workerd's allocator say when they can't get memory. A plugin could print the same, and would only be told
+/// that it ran out of memory when it ended itself.
+const OUT_OF_MEMORY: [&str; 3] = ["out of memory", "Cannot allocate memory", "allocation failed"];
+
+fn says_out_of_memory(lines: &[String]) -> bool {
+    lines
+        .iter()
+        .any(|line| OUT_OF_MEMORY.iter().any(|words| line.contains(words)))
 }
 
 /// Lines that follow from the one that tells: addresses without symbols, and a worker that lacks its wall because it

@@ -9,11 +9,11 @@ use super::restart::{INTENSITY, Verdict, WINDOW};
 /// `S` is what a running process is to the actor (dropping it ends the process), `C` a call that waits for one. A state
 /// that an input is not listed for stays as it is. `docs/supervision.md` says the same in words.
 ///
-/// | state | `Call` | `Started` | `StartFailed`, `Gone` | `Tick` | `Answered` | `Unused` | `Terminate` | `Drained` |
+/// | state | `Call` | `Started` | `StartFailed`, `Gone` | `Tick` | `Answered` | `Unused`; `Worn` | `Terminate` | `Drained` |
 /// |---|---|---|---|---|---|---|---|---|
 /// | `Idle` | `Starting` | | | | | | `Ended` | |
 /// | `Starting` | waits | `Serving`, all are sent | by verdict, all are refused | the late are refused | | | `Ended` | |
-/// | `Serving` | sent | | by verdict | | | `Idle` | `Draining` | |
+/// | `Serving` | sent | | by verdict | | | `Idle`; `Starting` | `Draining` | |
 /// | `Resting` | waits | | | `Starting`, when it is time; the late are refused | | | `Ended` | |
 /// | `Failed` | refused; `Starting`, when it is time | | | | | | `Ended` | |
 /// | `Open` | refused; `Probing`, when it is time | | | | | | `Ended` | |
@@ -82,6 +82,8 @@ pub(super) enum Input<S, C> {
     Answered,
     /// It has served nobody for long.
     Unused,
+    /// A fresh process is to take its place: it is full of work that nobody waits for.
+    Worn,
     Terminate,
     /// Nothing is in flight any more, or the time for it is up.
     Drained,
@@ -142,6 +144,15 @@ impl<S, C> State<S, C> {
                 Self::Serving(session) => {
                     effects.push(Effect::Stop(session));
                     Self::Idle
+                }
+                state => state,
+            },
+            Input::Worn => match self {
+                Self::Serving(session) => {
+                    effects.extend([Effect::Stop(session), Effect::Start]);
+                    Self::Starting {
+                        waiting: Waiting::new(),
+                    }
                 }
                 state => state,
             },

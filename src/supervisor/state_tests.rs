@@ -235,6 +235,12 @@ fn a_process_that_nobody_uses_stops_and_only_one_that_serves() {
 }
 
 #[test]
+fn a_worn_process_is_replaced_and_only_one_that_serves() {
+    let replaced = joined(vec![Effect::Stop("p")], vec![Effect::Start]);
+    check_only(|_| Input::Worn, &[("serving", "starting", replaced)]);
+}
+
+#[test]
 fn unloading_refuses_who_waits_and_lets_who_runs_end() {
     let cancelled = || joined(vec![Effect::CancelStart], both_refused(UNLOADED));
     check(
@@ -331,7 +337,7 @@ proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2000))]
     #[test]
     fn whatever_happens_every_call_ends_once_and_no_process_is_left(
-        steps in proptest::collection::vec((0_u8..10, 0_u64..3000), 1..80)
+        steps in proptest::collection::vec((0_u8..11, 0_u64..3000), 1..80)
     ) {
         let (mut now, mut state, mut world) = (Instant::now(), TestState::Idle, World::default());
         let mut next_call = 0_u8;
@@ -367,6 +373,7 @@ proptest::proptest! {
                     Input::Terminate
                 }
                 9 if world.is_terminated => Input::Drained,
+                10 => Input::Worn,
                 _ => Input::Tick,
             };
             let mut effects = Vec::new();

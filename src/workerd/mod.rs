@@ -7,6 +7,7 @@ mod launch;
 mod output;
 mod process;
 mod readiness;
+mod resources;
 mod sanitise;
 mod socket;
 mod spawner;

@@ -96,7 +96,9 @@ async fn pass_on(
             }
             last.push_back(text.clone());
         }
-        sink(stream, text);
+        if !repeats_itself(&line) {
+            sink(stream, text);
+        }
     }
 }
 
@@ -126,6 +128,13 @@ impl Pace {
 fn is_noise(line: &[u8]) -> bool {
     const CACHE: &[u8] = b"per-isolate bootstrap compile cache failed its compatibility check";
     line.windows(CACHE.len()).any(|window| window == CACHE)
+}
+
+/// What workerd's allocator says, eight lines at a time, whenever a plugin asks for more memory than its limit leaves.
+/// The plugin is told, or the reason of its end says it.
+fn repeats_itself(line: &[u8]) -> bool {
+    const ALLOCATOR: &[u8] = b"tcmalloc/internal/system_allocator.h";
+    line.windows(ALLOCATOR.len()).any(|window| window == ALLOCATOR)
 }
 
 /// Reads up to and without the next newline, or [`MAX_LINE_BYTES`]; false at the end.

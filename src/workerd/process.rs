@@ -52,6 +52,11 @@ impl Process {
         self.pid
     }
 
+    /// Whether its end has been seen. It is not reaped before.
+    pub(super) fn has_exited(&self) -> bool {
+        self.exit.borrow().is_some()
+    }
+
     /// Harmless once it has ended: the pidfd never names another process.
     pub(crate) fn kill(&self) {
         let _ = pidfd_send_signal(self.pidfd.get_ref(), Signal::KILL);

@@ -9,6 +9,7 @@ use crate::bridge::{self, LogLine, Method, Operation};
 use crate::channel::frame::{self, Incoming};
 use crate::error::{Error, ErrorCode, Refusal};
 use crate::json;
+use crate::limits::DOCUMENTED_SUBREQUESTS;
 use crate::supervisor::message::Answer;
 use crate::supervisor::outbox::Event;
 use crate::workerd::sanitise_text;
@@ -31,6 +32,7 @@ impl Plugin {
                     return;
                 };
                 self.last_used = Instant::now();
+                self.end_watch(invocation, self.last_used);
                 match outcome {
                     Ok(Some(value)) if json::values(value.get()) > MAX_VALUES => {
                         let message = format!("its answer holds more than {MAX_VALUES} values");
@@ -54,6 +56,11 @@ impl Plugin {
         let Some(until) = self.invocations.authority(invocation, Instant::now()) else {
             return self.send_to_guest(call, Err("the hook or route that made this call is over".into()));
         };
+        if method != Method::Log.name()
+            && let Err(message) = self.charge(invocation)
+        {
+            return self.send_to_guest(call, Err(message.into()));
+        }
         if json::values(body.get()) > MAX_VALUES {
             let message = format!("The arguments of a call may hold at most {MAX_VALUES} values");
             return self.send_to_guest(call, Err(message.into()));
@@ -83,6 +90,23 @@ impl Plugin {
                 });
             }
         }
+    }
+
+    /// Counts a call that leaves the isolate.
+    fn charge(&mut self, invocation: u64) -> Result<(), String> {
+        let limit = self.subject.limits.subrequests;
+        let Some(count) = self.invocations.charge(invocation) else {
+            return Err(format!(
+                "Too many subrequests: a hook or route may make at most {limit} calls on ctx"
+            ));
+        };
+        if count > u64::from(DOCUMENTED_SUBREQUESTS) && !self.has_warned_of_subrequests {
+            self.has_warned_of_subrequests = true;
+            self.notice(format!(
+                "makes more than {DOCUMENTED_SUBREQUESTS} calls on ctx in one hook or route: this plugin would fail on Cloudflare"
+            ));
+        }
+        Ok(())
     }
 
     /// The bytes that an upload names by the number under which they wait.

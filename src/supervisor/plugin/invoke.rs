@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::Plugin;
 use crate::channel::frame;
 use crate::error::{Error, ErrorCode};
+use crate::limits::ms_text;
 use crate::supervisor::message::{Call, Kind};
 use crate::supervisor::outbox::{Event, Names};
 use crate::supervisor::state::{Input, State};
@@ -53,7 +54,9 @@ impl Plugin {
         let Some(session) = self.state.session_mut() else {
             return;
         };
-        let number = self.invocations.begin(request, self.last_used);
+        let label = format!("{}:{name}", kind.field());
+        let number = self.invocations.begin(request, label, self.last_used);
+        session.watch.begin(&session.process, number, self.last_used);
         session
             .channel
             .send(frame::invoke(number, kind.field(), &name, &payload));
@@ -91,8 +94,18 @@ impl Plugin {
     }
 
     pub(super) fn expire(&mut self, now: Instant) {
-        while let Some(waiting) = self.invocations.expire(now) {
-            self.fail(waiting.request, Error::new(ErrorCode::WallTime, "out of time"));
+        while let Some((number, waiting)) = self.invocations.expire(now) {
+            self.end_watch(number, now);
+            self.leftovers += 1;
+            let limit = ms_text(self.subject.limits.wall_time);
+            self.fail(waiting.request, Error::new(ErrorCode::WallTime, limit));
+        }
+    }
+
+    /// Its answer is there, or comes too late.
+    pub(super) fn end_watch(&mut self, invocation: u64, now: Instant) {
+        if let Some(session) = self.state.session_mut() {
+            session.watch.end(&session.process, invocation, now);
         }
     }
 

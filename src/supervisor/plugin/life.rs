@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::breach::Breach;
 use super::{Drain, Plugin};
 use crate::supervisor::authority::LoadAuthority;
 use crate::supervisor::message::Call;
@@ -62,6 +63,7 @@ impl Plugin {
                 (self.subject.on_ready)(&names);
                 self.subject.board.started();
                 self.last_used = Instant::now();
+                self.leftovers = 0;
                 self.failures.serves(self.last_used);
                 self.outbox.push(Event::Ready {
                     plugin: self.subject.number,
@@ -84,11 +86,19 @@ impl Plugin {
 
     /// The process ended, or with a `complaint` its channel did: it is no use any more.
     pub(super) async fn on_gone(&mut self, complaint: Option<String>) {
-        self.end_authority();
         let Some(session) = self.state.session_mut() else {
             return;
         };
-        let reason = session.end(complaint).await;
+        let end = session.end(complaint).await;
+        if end.is_out_of_memory {
+            return self.end_process_for(Breach::Memory, None).await;
+        }
+        self.end_process(end.reason).await;
+    }
+
+    /// What is left to do when the process is gone.
+    pub(super) async fn end_process(&mut self, reason: String) {
+        self.end_authority();
         self.fail_in_flight(&reason);
         let verdict = self.judge(Failure::Crash, &reason);
         let outlook = match &self.state {
@@ -118,6 +128,11 @@ impl Plugin {
     pub(super) async fn on_timer(&mut self) {
         let now = Instant::now();
         self.expire(now);
+        if let Some(session) = self.state.session_mut()
+            && let Some(overdrawn) = session.watch.look(&session.process, now)
+        {
+            return self.on_overdrawn(overdrawn).await;
+        }
         if self.unused_at().is_some_and(|at| at <= now) {
             self.notice("stopped: nobody needed it; the next call starts it".into());
             self.end_authority();
@@ -132,7 +147,7 @@ impl Plugin {
         let is_at_rest =
             matches!(self.state, State::Serving(_)) && self.invocations.is_empty() && self.calls.is_empty();
         // What an answered invocation has left running may go on until its deadline.
-        let idle = self.subject.timing.idle?.max(self.subject.wall_time);
+        let idle = self.subject.timing.idle?.max(self.subject.limits.wall_time);
         is_at_rest.then(|| self.last_used + idle)
     }
 
@@ -160,7 +175,7 @@ impl Plugin {
         self.step(Input::Drained).await;
     }
 
-    fn end_authority(&mut self) {
+    pub(super) fn end_authority(&mut self) {
         self.authority.end();
         self.authority = LoadAuthority::default();
         self.calls.clear();

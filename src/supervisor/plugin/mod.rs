@@ -1,5 +1,6 @@
 //! One plugin: an actor on the io thread that owns all of its state and is talked to by messages only.
 
+mod breach;
 mod guest;
 mod invoke;
 mod life;
@@ -23,7 +24,7 @@ use super::state::{Input, State};
 use super::status::Board;
 use crate::bridge::Grants;
 use crate::channel::{Received, Text};
-use crate::limits::Timing;
+use crate::limits::{Limits, Timing};
 use crate::manifest::Manifest;
 use crate::workerd::Process;
 
@@ -41,7 +42,7 @@ pub(super) struct Subject {
     pub(super) manifest: Manifest,
     pub(super) journal: Journal,
     pub(super) blueprint: Arc<Blueprint>,
-    pub(super) wall_time: Duration,
+    pub(super) limits: Limits,
     pub(super) timing: Timing,
     pub(super) board: Arc<Board>,
     /// Called at each start that succeeded.
@@ -66,6 +67,10 @@ pub(super) struct Plugin {
     failures: Failures,
     drain: Option<Drain>,
     last_used: Instant,
+    /// Invocations of this process that were not answered in time: their work may still go on.
+    leftovers: usize,
+    /// Whether it has been told that a plugin makes more calls than EmDash documents.
+    has_warned_of_subrequests: bool,
 }
 
 /// What the end of an unloaded plugin waits for.
@@ -84,7 +89,7 @@ impl Plugin {
     ) -> Self {
         Self {
             grants: Grants::from(&subject.manifest),
-            invocations: Invocations::new(subject.wall_time),
+            invocations: Invocations::new(subject.limits.wall_time, subject.limits.subrequests),
             subject,
             outbox,
             commands,
@@ -98,6 +103,8 @@ impl Plugin {
             failures: Failures::default(),
             drain: None,
             last_used: Instant::now(),
+            leftovers: 0,
+            has_warned_of_subrequests: false,
         }
     }
 
@@ -108,7 +115,7 @@ impl Plugin {
                 Next::Command(Command::Call(call)) => self.on_call(call).await,
                 Next::Command(Command::Answer { call, result }) => self.on_answer(call, result),
                 Next::Command(Command::Terminate { within }) => self.on_terminate(within).await,
-                Next::Started(outcome) => self.on_started(outcome).await,
+                Next::Started(outcome) => self.on_started(*outcome).await,
                 Next::Frame(text) => self.on_frame(text.as_str()).await,
                 Next::Gone(complaint) => self.on_gone(complaint).await,
                 Next::Timer => self.on_timer().await,
@@ -124,6 +131,7 @@ impl Plugin {
         match self.state {
             State::HalfOpen { .. } if self.invocations.is_empty() => self.step(Input::Answered).await,
             State::Draining(_) if self.is_drained() => self.end_drain().await,
+            State::Serving(_) if self.is_littered() => self.recycle().await,
             _ => {}
         }
     }
@@ -138,7 +146,7 @@ impl Plugin {
                 self.is_held = command.is_some();
                 Next::Command(command.unwrap_or(Command::Terminate { within: None }))
             }
-            Some(outcome) = maybe(self.starting.as_mut()) => Next::Started(outcome),
+            Some(outcome) = maybe(self.starting.as_mut()) => Next::Started(Box::new(outcome)),
             Some(next) = hear(session, reads) => next,
             Some(()) = maybe(timer.map(tokio::time::sleep_until)) => Next::Timer,
         }
@@ -150,6 +158,7 @@ impl Plugin {
             self.drain.as_ref().map(|drain| drain.until),
             self.state.next_tick(),
             self.unused_at(),
+            self.state.session().and_then(|session| session.watch.next_look()),
         ]
         .into_iter()
         .flatten()
@@ -170,7 +179,7 @@ impl Drop for Plugin {
 
 enum Next {
     Command(Command),
-    Started(Result<Session, StartError>),
+    Started(Box<Result<Session, StartError>>),
     Frame(Text),
     Gone(Option<String>),
     Timer,

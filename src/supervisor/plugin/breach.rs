@@ -1,0 +1,68 @@
+//! What happens to a plugin that exceeds a limit that only the end of its process can enforce.
+
+use super::Plugin;
+use crate::error::{Error, ErrorCode};
+use crate::limits::cpu::Overdrawn;
+use crate::supervisor::state::Input;
+
+/// Invocations whose answers nobody waits for any more, past which a process is replaced when it has nothing else to do:
+/// each may hold what it works with for ever.
+const MAX_LEFTOVERS: usize = 8;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Breach {
+    CpuTime,
+    Memory,
+}
+
+impl Plugin {
+    pub(super) async fn on_overdrawn(&mut self, Overdrawn { invocation }: Overdrawn) {
+        let Some(session) = self.state.session() else {
+            return;
+        };
+        // V8 works hardest when its heap is full: a heap bomb ends here as often as at its own limit.
+        let full = u64::from(self.subject.limits.memory_mb) * 1024 * 1024 / 10 * 9;
+        let breach = match session.process.memory() {
+            Ok(memory) if memory.own >= full => Breach::Memory,
+            _ => Breach::CpuTime,
+        };
+        session.kill().await;
+        self.end_process_for(breach, Some(invocation)).await;
+    }
+
+    /// Its process is gone: because of this invocation, or, without one, of nobody knows which.
+    pub(super) async fn end_process_for(&mut self, breach: Breach, invocation: Option<u64>) {
+        let (code, limit) = match breach {
+            Breach::CpuTime => (ErrorCode::CpuTime, self.subject.limits.cpu.text()),
+            Breach::Memory => (ErrorCode::Memory, format!("{}MB", self.subject.limits.memory_mb)),
+        };
+        let what = match breach {
+            Breach::CpuTime => format!("CPU-time limit of {limit}"),
+            Breach::Memory => format!("memory limit of {limit}"),
+        };
+        let culprit = invocation.or_else(|| self.invocations.only());
+        let reason = match culprit.map(|number| self.invocations.answer(number)) {
+            Some(Some(waiting)) => {
+                self.fail(waiting.request, Error::new(code, limit));
+                format!("{} exceeded its {what}", waiting.name)
+            }
+            Some(None) => format!("what a hook or route had left running exceeded its {what}"),
+            None => format!("its {what} was exceeded"),
+        };
+        self.end_process(reason).await;
+    }
+
+    pub(super) fn is_littered(&self) -> bool {
+        self.leftovers >= MAX_LEFTOVERS && self.invocations.is_empty() && self.calls.is_empty()
+    }
+
+    pub(super) async fn recycle(&mut self) {
+        self.notice(format!(
+            "starts afresh: {} calls of it did not end in time",
+            self.leftovers
+        ));
+        self.leftovers = 0;
+        self.end_authority();
+        self.step(Input::Worn).await;
+    }
+}
