@@ -26,6 +26,8 @@ export declare class NativeRunner {
   status(): Array<NativePluginStatus>
   /** The next events. Where `more` wait, it must be called again, in another turn of the event loop. */
   drain(): Drained
+  /** What its plugins are held to. */
+  limits(): NativeLimits
   validateToken(token: string): NativeClaims | null
   /** How many processes have been started and served. */
   get epoch(): number
@@ -83,6 +85,17 @@ export type NativeEvent =
 export interface NativeFailure {
   code: string
   message: string
+}
+
+/** The limits that hold in a runner, each enforced: a process that can't be held to them does not come to serve. */
+export interface NativeLimits {
+  cpuMs: number
+  /** Whether each invocation is held to it, or all of them on average. */
+  cpuIsExact: boolean
+  memoryMb: number
+  subrequests: number
+  wallTimeMs: number
+  maxUploadMb: number
 }
 
 export interface NativeLoad {

@@ -126,7 +126,8 @@ it("a flood of calls and logs leaves the host's event loop its turns", async () 
     const end = Date.now() + 700;
     const flood = async () => { while (Date.now() < end) { ctx.log.info("flood"); await ctx.kv.get("x"); } };
     await Promise.all(Array.from({ length: 500 }, flood));`;
-  const plugin = await loadPlugin(makeRunner({ db: site.db }), routeOf(body), { id: "flood" });
+  const limits = { cpuMs: 10_000, subrequests: 1_000_000 };
+  const plugin = await loadPlugin(makeRunner({ db: site.db, limits }), routeOf(body), { id: "flood" });
   let turns = 0;
   const timer = setInterval(() => {
     turns += 1;

@@ -1,3 +1,3 @@
 /** `emdash-sandbox-native`: runs EmDash plugins in workerd processes of their own. */
 export { createSandboxRunner, WorkerdSandboxRunner } from "./runner.js";
-export type { PluginState, PluginStatus, RunnerStatus } from "./status.js";
+export type { LimitsStatus, PluginState, PluginStatus, RunnerStatus } from "./status.js";

@@ -11,7 +11,7 @@ import { hostOf, nativeOptions, type RunnerOptions } from "./options.js";
 import { SandboxedPlugin } from "./plugin.js";
 import { refusalOf, report } from "./refusal.js";
 import { Replacements } from "./replacements.js";
-import { pluginStatus, type RunnerStatus } from "./status.js";
+import { limitsStatus, pluginStatus, type RunnerStatus } from "./status.js";
 import { callWithin, within } from "./within.js";
 import { findWorkerd, type WorkerdBinary } from "./workerd-binary.js";
 
@@ -75,6 +75,7 @@ export class WorkerdSandboxRunner implements SandboxRunner {
       available: this.isAvailable(),
       unavailableReason: this.#unavailable,
       workerd: this.#workerd,
+      limits: this.#inbox ? limitsStatus(this.#inbox.native.limits()) : null,
       plugins: this.#inbox?.native.status().map(pluginStatus) ?? [],
     };
   }

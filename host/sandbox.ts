@@ -1,4 +1,4 @@
 /** The entry that a site's `sandboxRunner` names. */
 export { type BridgeHandlerOptions, createBridgeHandler } from "./bridge-handler.js";
 export { createSandboxRunner, WorkerdSandboxRunner } from "./runner.js";
-export type { PluginState, PluginStatus, RunnerStatus } from "./status.js";
+export type { LimitsStatus, PluginState, PluginStatus, RunnerStatus } from "./status.js";

@@ -1,5 +1,5 @@
 /** What `status()` tells: plain data, for a health endpoint or an operator's eyes. */
-import type { NativePluginStatus } from "../index.js";
+import type { NativeLimits, NativePluginStatus } from "../index.js";
 
 export interface RunnerStatus {
   /** Whether plugins can run here. */
@@ -8,8 +8,25 @@ export interface RunnerStatus {
   unavailableReason: string | null;
   /** The workerd that plugins run in; its version is null when `EMDASH_WORKERD_BIN` names it. */
   workerd: { path: string; version: string | null } | null;
+  /** What plugins are held to. All of it is enforced: a process that can't be held to it does not serve. */
+  limits: LimitsStatus | null;
   /** Those that are loaded or still ending, in the order in which they were loaded. */
   plugins: PluginStatus[];
+}
+
+export interface LimitsStatus {
+  /** Processor time of one hook or route. */
+  cpuMs: number;
+  /** `exact`: for each; `average`: for each on average, with ten times as much at once. */
+  cpuRule: "exact" | "average";
+  /** Of the plugin's own: V8's heap, and all else together. */
+  memoryMb: number;
+  /** Calls on `ctx` of one hook or route. */
+  subrequests: number;
+  /** From the moment that a hook or route is called, the start of a process not counted. */
+  wallTimeMs: number;
+  /** Of one file. */
+  maxUploadMb: number;
 }
 
 export interface PluginStatus {
@@ -47,6 +64,10 @@ const STATES = [
   ...(["idle", "starting", "serving", "resting", "failed"] as const),
   ...(["open", "probing", "half-open", "draining", "ended"] as const),
 ];
+
+export function limitsStatus({ cpuIsExact, ...limits }: NativeLimits): LimitsStatus {
+  return { ...limits, cpuRule: cpuIsExact ? "exact" : "average" };
+}
 
 export function pluginStatus(native: NativePluginStatus): PluginStatus {
   const { since, nextStart, lastFailures, state, ...same } = native;

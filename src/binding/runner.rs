@@ -7,7 +7,7 @@ use napi_derive::napi;
 use serde_json::value::RawValue;
 
 use super::event::NativeEvent;
-use super::status::NativePluginStatus;
+use super::status::{NativeLimits, NativePluginStatus};
 use crate::error::{Error, ErrorCode, Refusal, RouteError};
 use crate::limits::{Given, Limits, Timing, Wanted};
 use crate::supervisor::{Answer, Kind, Options, Outbox, Supervisor, Within};
@@ -236,6 +236,12 @@ impl NativeRunner {
             events: events.into_iter().map(NativeEvent::from).collect(),
             more,
         }
+    }
+
+    /// What its plugins are held to.
+    #[napi(catch_unwind)]
+    pub fn limits(&self) -> NativeLimits {
+        self.supervisor.limits().into()
     }
 
     #[napi(catch_unwind)]

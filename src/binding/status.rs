@@ -1,10 +1,11 @@
 //! `status()` of a plugin, as it crosses to JavaScript.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use napi_derive::napi;
 
 use super::event::number;
+use crate::limits::{CpuRule, Limits};
 use crate::supervisor::PluginStatus;
 
 /// Times are milliseconds since 1970, as `Date.now()` gives them.
@@ -54,4 +55,35 @@ impl From<PluginStatus> for NativePluginStatus {
 fn ms(time: SystemTime) -> f64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     (since.as_secs_f64() * 1000.0).round()
+}
+
+/// The limits that hold in a runner, each enforced: a process that can't be held to them does not come to serve.
+#[derive(Debug)]
+#[napi(object, object_from_js = false)]
+pub struct NativeLimits {
+    pub cpu_ms: f64,
+    /// Whether each invocation is held to it, or all of them on average.
+    pub cpu_is_exact: bool,
+    pub memory_mb: u32,
+    pub subrequests: u32,
+    pub wall_time_ms: f64,
+    pub max_upload_mb: f64,
+}
+
+impl From<&Limits> for NativeLimits {
+    fn from(limits: &Limits) -> Self {
+        let in_ms = |time: Duration| time.as_secs_f64() * 1000.0;
+        let (cpu_is_exact, cpu) = match limits.cpu {
+            CpuRule::Exact(limit) => (true, limit),
+            CpuRule::Average(average) => (false, average),
+        };
+        Self {
+            cpu_ms: in_ms(cpu),
+            cpu_is_exact,
+            memory_mb: limits.memory_mb,
+            subrequests: limits.subrequests,
+            wall_time_ms: in_ms(limits.wall_time),
+            max_upload_mb: limits.max_upload as f64 / 1024.0 / 1024.0,
+        }
+    }
 }

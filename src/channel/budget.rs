@@ -11,6 +11,9 @@ const ROOM_BYTES: usize = 8 * 1024 * 1024;
 /// many as a plugin may have calls under way.
 const MAX_BYTES: usize = 128 * 1024 * 1024;
 
+/// Past this no further event is sent: the rest is for answers.
+const MAX_EVENT_BYTES: usize = MAX_BYTES / 2;
+
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
     queued: AtomicUsize,
@@ -34,6 +37,12 @@ impl Budget {
 
     pub(crate) fn has_room(&self) -> bool {
         self.queued.load(Ordering::Relaxed) <= ROOM_BYTES
+    }
+
+    /// Whether this much more may wait. One message may exceed the bound by itself, so that none is ever too large.
+    pub(crate) fn takes(&self, bytes: usize) -> bool {
+        let queued = self.queued.load(Ordering::Relaxed);
+        queued == 0 || queued + bytes <= MAX_EVENT_BYTES
     }
 
     /// Resolves when there is room again. Cancel-safe.

@@ -1,109 +1,249 @@
-//! The host operations that one plugin waits for, and the bound on them.
+//! The host operations that one plugin waits for, and the bounds on them: they run in the host's own event loop.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
-/// Operations of one plugin that may be under way; past it the plugin's frames are not read. It bounds what one plugin
-/// can put into the host's event loop.
+use tokio::time::Instant;
+
+/// Operations of one plugin that may be under way or queued; past it the plugin's frames are not read.
 const MAX_CALLS: usize = 256;
 
 /// What their arguments may take together, for the same reason.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// Numbered by us: the guest's own numbers may come twice.
-#[derive(Debug, Default)]
-pub(super) struct HostCalls {
+/// Operations of one invocation that are under way at once; further ones wait for their turn. More at once make a
+/// database no faster, and make whoever else asks it wait.
+const MAX_CALLS_OF_ONE: usize = 32;
+
+/// Numbered by us: the guest's own numbers may come twice. `W` is the work that waits for its turn.
+#[derive(Debug)]
+pub(super) struct HostCalls<W> {
     last: u64,
-    under_way: HashMap<u64, HostCall>,
+    calls: HashMap<u64, HostCall>,
+    by_invocation: HashMap<u64, Turns<W>>,
     bytes: usize,
+}
+
+/// A call of the guest that is for the host to answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HostCall {
+    /// The guest's number of it.
+    pub(super) call: u64,
+    pub(super) invocation: u64,
+    /// When its invocation's time is over: then nobody may act on the answer.
+    pub(super) until: Instant,
+    /// What its arguments take.
+    pub(super) bytes: usize,
 }
 
 #[derive(Debug)]
-struct HostCall {
-    /// The guest's number of it.
-    call: u64,
-    invocation: u64,
-    /// What its arguments take.
-    bytes: usize,
+struct Turns<W> {
+    under_way: usize,
+    waiting: VecDeque<(u64, W)>,
 }
 
-impl HostCalls {
-    /// Our number of a call that is handed to JavaScript.
-    pub(super) fn begin(&mut self, call: u64, invocation: u64, bytes: usize) -> u64 {
+impl<W> Default for HostCalls<W> {
+    fn default() -> Self {
+        Self {
+            last: 0,
+            calls: HashMap::new(),
+            by_invocation: HashMap::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<W> HostCalls<W> {
+    /// Counts a call. `work` is made of our number of it, and given back if it is its turn.
+    pub(super) fn begin(&mut self, call: HostCall, work: impl FnOnce(u64) -> W) -> Option<W> {
         self.last += 1;
-        self.bytes += bytes;
-        self.under_way.insert(
-            self.last,
-            HostCall {
-                call,
-                invocation,
-                bytes,
-            },
-        );
-        self.last
+        self.bytes += call.bytes;
+        self.calls.insert(self.last, call);
+        let turns = self.by_invocation.entry(call.invocation).or_insert(Turns {
+            under_way: 0,
+            waiting: VecDeque::new(),
+        });
+        if turns.under_way < MAX_CALLS_OF_ONE {
+            turns.under_way += 1;
+            return Some(work(self.last));
+        }
+        turns.waiting.push_back((self.last, work(self.last)));
+        None
     }
 
-    /// The guest's number of a call that has been answered; `None` when nobody waits for it any more.
-    pub(super) fn end(&mut self, number: u64) -> Option<u64> {
-        let HostCall { call, bytes, .. } = self.under_way.remove(&number)?;
+    /// The guest's number of a call that has been answered, and the work whose turn it is now. `None` when nobody waits
+    /// for the answer any more.
+    pub(super) fn end(&mut self, number: u64) -> Option<(u64, Option<W>)> {
+        let HostCall {
+            call,
+            invocation,
+            bytes,
+            ..
+        } = self.calls.remove(&number)?;
         self.bytes -= bytes;
-        Some(call)
+        Some((call, self.next_of(invocation)))
+    }
+
+    fn next_of(&mut self, invocation: u64) -> Option<W> {
+        let turns = self.by_invocation.get_mut(&invocation)?;
+        if let Some((_, work)) = turns.waiting.pop_front() {
+            return Some(work);
+        }
+        turns.under_way -= 1;
+        if turns.under_way == 0 {
+            self.by_invocation.remove(&invocation);
+        }
+        None
+    }
+
+    /// Forgets those whose invocation's time is over, whatever becomes of them: an operation that never ends must not
+    /// take a place for ever. The guest's numbers of them.
+    pub(super) fn take_overdue(&mut self, now: Instant) -> Vec<u64> {
+        let overdue: Vec<_> = self.calls.extract_if(|_, call| call.until <= now).collect();
+        for (_, call) in &overdue {
+            self.bytes -= call.bytes;
+            // All calls of an invocation have the same time, but for some milliseconds.
+            self.by_invocation.remove(&call.invocation);
+        }
+        overdue.into_iter().map(|(_, call)| call.call).collect()
+    }
+
+    /// When [`HostCalls::take_overdue`] would make room, where there is none.
+    pub(super) fn next_room(&self) -> Option<Instant> {
+        match self.has_room() {
+            true => None,
+            false => self.calls.values().map(|call| call.until).min(),
+        }
     }
 
     /// The invocation that made a call which is under way, by our number of it.
     pub(super) fn invocation_of(&self, number: u64) -> Option<u64> {
-        self.under_way.get(&number).map(|call| call.invocation)
+        self.calls.get(&number).map(|call| call.invocation)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.under_way.is_empty()
+        self.calls.is_empty()
     }
 
     /// Whether the plugin may ask for more. One call may exceed the bytes by itself, so that none is ever too large.
     pub(super) fn has_room(&self) -> bool {
-        self.under_way.len() < MAX_CALLS && self.bytes < MAX_BYTES
+        self.calls.len() < MAX_CALLS && self.bytes < MAX_BYTES
     }
 
     /// Forgets them with the process that made them. Numbers go on: an answer may still be on its way.
     pub(super) fn clear(&mut self) {
-        self.under_way.clear();
+        self.calls.clear();
+        self.by_invocation.clear();
         self.bytes = 0;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    fn call(call: u64, invocation: u64) -> HostCall {
+        HostCall {
+            call,
+            invocation,
+            until: Instant::now() + Duration::from_secs(30),
+            bytes: 0,
+        }
+    }
+
+    fn begin(calls: &mut HostCalls<u64>, new: HostCall) -> u64 {
+        calls.begin(new, |number| number);
+        calls.last
+    }
 
     #[test]
     fn an_answer_finds_its_call_once() {
         let mut calls = HostCalls::default();
-        let (first, second) = (calls.begin(7, 1, 0), calls.begin(7, 1, 0));
-        assert_eq!((calls.end(second), calls.end(second)), (Some(7), None));
-        assert_eq!(calls.end(first), Some(7));
+        let (first, second) = (begin(&mut calls, call(7, 1)), begin(&mut calls, call(7, 1)));
+        assert_eq!((calls.end(second), calls.end(second)), (Some((7, None)), None));
+        assert_eq!(calls.end(first), Some((7, None)));
+        assert!(calls.is_empty() && calls.by_invocation.is_empty());
     }
 
     #[test]
     fn there_is_room_up_to_the_number_and_the_bytes() {
         let mut calls = HostCalls::default();
         let numbers: Vec<_> = (0..MAX_CALLS as u64)
-            .map(|call| calls.begin(call, 1, 0))
+            .map(|number| begin(&mut calls, call(number, number)))
             .collect();
         assert!(!calls.has_room());
         calls.end(numbers[0]);
         assert!(calls.has_room());
-        let large = calls.begin(1, 1, MAX_BYTES);
+        let bytes = MAX_BYTES;
+        let large = begin(&mut calls, HostCall { bytes, ..call(1, 1) });
         assert!(!calls.has_room());
         calls.end(large);
         assert!(calls.has_room());
     }
 
     #[test]
+    fn one_invocations_calls_take_turns_in_order_and_keep_no_other_ones_waiting() {
+        let mut calls = HostCalls::default();
+        let most = MAX_CALLS_OF_ONE as u64;
+        let at_once: Vec<_> = (1..=most + 2)
+            .map(|number| calls.begin(call(number, 1), |work| work).is_some())
+            .collect();
+        assert_eq!(at_once.iter().filter(|now| **now).count(), MAX_CALLS_OF_ONE);
+        assert!(
+            calls.begin(call(9, 2), |work| work).is_some(),
+            "another invocation's turn"
+        );
+        assert_eq!(calls.end(1), Some((1, Some(most + 1))));
+        assert_eq!(calls.end(2), Some((2, Some(most + 2))));
+        assert_eq!(calls.end(3), Some((3, None)));
+        assert!(
+            calls.begin(call(9, 1), |work| work).is_some(),
+            "a turn is free again"
+        );
+    }
+
+    #[test]
+    fn operations_that_never_end_take_a_place_until_their_invocations_time_is_over() {
+        let (start, mut calls) = (Instant::now(), HostCalls::default());
+        let until = start + Duration::from_secs(1);
+        for number in 0..MAX_CALLS as u64 {
+            let invocation = number % 2;
+            begin(
+                &mut calls,
+                HostCall {
+                    until,
+                    invocation,
+                    ..call(number, 0)
+                },
+            );
+        }
+        assert_eq!(calls.next_room(), Some(until));
+        assert!(calls.take_overdue(start).is_empty());
+        let mut overdue = calls.take_overdue(until);
+        overdue.sort_unstable();
+        assert_eq!(overdue, (0..MAX_CALLS as u64).collect::<Vec<_>>());
+        assert!(calls.has_room() && calls.is_empty() && calls.by_invocation.is_empty());
+        assert_eq!(
+            calls.end(1),
+            None,
+            "an answer that comes all the same is nobody's"
+        );
+    }
+
+    #[test]
     fn an_answer_to_the_process_before_is_nobodys() {
         let mut calls = HostCalls::default();
-        let before = calls.begin(1, 1, MAX_BYTES);
+        let before = begin(
+            &mut calls,
+            HostCall {
+                bytes: MAX_BYTES,
+                ..call(1, 1)
+            },
+        );
         calls.clear();
         assert!(calls.has_room());
-        let after = calls.begin(1, 1, 0);
-        assert_eq!((calls.end(before), calls.end(after)), (None, Some(1)));
+        let after = begin(&mut calls, call(1, 1));
+        assert_eq!((calls.end(before), calls.end(after)), (None, Some((1, None))));
     }
 }

@@ -259,6 +259,11 @@ impl Supervisor {
         (events, more)
     }
 
+    /// What its plugins are held to.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// How many processes have been started and served.
     pub fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::Relaxed)
@@ -272,11 +277,7 @@ impl Supervisor {
                 authority,
                 ..
             } if !authority.holds() => {
-                self.answer(
-                    *plugin,
-                    *call,
-                    Err("the hook or route that made this call is over".into()),
-                );
+                self.answer(*plugin, *call, Err(plugin::OVER.into()));
                 false
             }
             _ => true,

@@ -340,6 +340,17 @@ impl<S, C> State<S, C> {
         }
     }
 
+    /// How many calls wait.
+    pub(super) fn waiting(&self) -> usize {
+        match self {
+            Self::Starting { waiting }
+            | Self::Resting { waiting, .. }
+            | Self::Probing { waiting }
+            | Self::HalfOpen { waiting, .. } => waiting.len(),
+            _ => 0,
+        }
+    }
+
     /// The process, where there is one to talk to.
     pub(super) fn session(&self) -> Option<&S> {
         match self {

@@ -10,6 +10,7 @@ use crate::channel::frame::{self, Incoming};
 use crate::error::{Error, ErrorCode, Refusal};
 use crate::json;
 use crate::limits::DOCUMENTED_SUBREQUESTS;
+use crate::supervisor::host_calls::HostCall;
 use crate::supervisor::message::Answer;
 use crate::supervisor::outbox::Event;
 use crate::workerd::sanitise_text;
@@ -17,6 +18,9 @@ use crate::workerd::sanitise_text;
 /// Values that an answer, or the arguments of a call, may hold. JavaScript builds an object of fifty bytes or more from
 /// each two of text: without this bound, 64 MB of them would end the host with the plugin.
 const MAX_VALUES: usize = 500_000;
+
+/// Why a call is refused whose invocation may not act any more.
+pub(in crate::supervisor) const OVER: &str = "the hook or route that made this call is over";
 
 impl Plugin {
     pub(super) async fn on_frame(&mut self, text: &str) {
@@ -54,7 +58,7 @@ impl Plugin {
 
     fn on_guest_call(&mut self, call: u64, invocation: u64, method: &str, body: &RawValue) {
         let Some(until) = self.invocations.authority(invocation, Instant::now()) else {
-            return self.send_to_guest(call, Err("the hook or route that made this call is over".into()));
+            return self.send_to_guest(call, Err(OVER.into()));
         };
         if method != Method::Log.name()
             && let Err(message) = self.charge(invocation)
@@ -78,16 +82,22 @@ impl Plugin {
                 };
                 let arguments: usize = operation.args.iter().flatten().map(String::len).sum();
                 let bytes = arguments + upload.as_ref().map_or(0, Bytes::len);
-                let number = self.calls.begin(call, invocation, bytes);
                 self.last_used = Instant::now();
                 let (plugin, authority) = (self.subject.number, self.authority.until(until));
-                self.outbox.push(Event::Call {
+                let call = HostCall {
+                    call,
+                    invocation,
+                    until,
+                    bytes,
+                };
+                let event = self.calls.begin(call, |call| Event::Call {
                     plugin,
-                    call: number,
+                    call,
                     operation,
                     upload,
                     authority,
                 });
+                event.into_iter().for_each(|event| self.outbox.push(event));
             }
         }
     }
@@ -123,9 +133,10 @@ impl Plugin {
     }
 
     pub(super) fn on_answer(&mut self, call: u64, result: Result<Answer, Refusal>) {
-        let Some(call) = self.calls.end(call) else {
+        let Some((call, next)) = self.calls.end(call) else {
             return;
         };
+        next.into_iter().for_each(|event| self.outbox.push(event));
         // The answer is spliced into a frame: it must be one JSON value, whatever a row of the database held.
         let result = match result {
             Ok(Answer {
@@ -136,6 +147,13 @@ impl Plugin {
             result => result,
         };
         self.send_to_guest(call, result);
+    }
+
+    /// Answers for operations whose invocations are over.
+    pub(super) fn refuse_overdue(&mut self, now: Instant) {
+        for call in self.calls.take_overdue(now) {
+            self.send_to_guest(call, Err(OVER.into()));
+        }
     }
 
     fn send_to_guest(&mut self, call: u64, result: Result<Answer, Refusal>) {

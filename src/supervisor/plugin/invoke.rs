@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Plugin;
-use crate::channel::frame;
+use crate::channel::{MAX_LARGE_FRAME_BYTES, frame};
 use crate::error::{Error, ErrorCode};
 use crate::limits::ms_text;
 use crate::supervisor::message::{Call, Kind};
@@ -16,6 +16,13 @@ use crate::workerd::sanitise_line;
 /// How much longer than a start may take a call waits, so that a start that fails at its deadline says why itself. It
 /// counts for calls that wait for the turn of their start, too.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Invocations of one plugin that are under way, or wait for its process. A site that is asked more often than its plugin
+/// answers must say so before it holds everybody's requests in memory.
+const MAX_INVOCATIONS: usize = 1000;
+
+/// What a frame holds besides an event: numbers, and the name of a hook or route.
+const FRAME_BYTES: usize = 64 * 1024;
 
 impl Plugin {
     pub(super) async fn on_call(&mut self, call: Call) {
@@ -31,8 +38,31 @@ impl Plugin {
         {
             return self.answer_missing(*request, *kind, name);
         }
+        if let Some(reason) = self.objection(&call) {
+            return self.refuse(call, reason);
+        }
         let may_wait_until = Instant::now() + self.subject.timing.start + PATIENCE;
         self.step(Input::Call(call, may_wait_until)).await;
+    }
+
+    /// Why it can't take this call as well.
+    fn objection(&self, call: &Call) -> Option<String> {
+        let Call::Invoke { payload, .. } = call else {
+            return None;
+        };
+        if self.invocations.len() + self.state.waiting() >= MAX_INVOCATIONS {
+            return Some(format!(
+                "{MAX_INVOCATIONS} calls of it are under way or wait, and it takes no more"
+            ));
+        }
+        if payload.len() > MAX_LARGE_FRAME_BYTES - FRAME_BYTES {
+            let limit = MAX_LARGE_FRAME_BYTES / 1024 / 1024;
+            return Some(format!("the event of this call takes more than {limit} MiB"));
+        }
+        let session = self.state.session()?;
+        (!session.channel.budget().takes(payload.len())).then(|| {
+            "it has not read the events of the calls before this one, which are too large together".into()
+        })
     }
 
     pub(super) fn send(&mut self, call: Call) {

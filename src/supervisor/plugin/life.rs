@@ -128,6 +128,7 @@ impl Plugin {
     pub(super) async fn on_timer(&mut self) {
         let now = Instant::now();
         self.expire(now);
+        self.refuse_overdue(now);
         if let Some(session) = self.state.session_mut()
             && let Some(overdrawn) = session.watch.look(&session.process, now)
         {

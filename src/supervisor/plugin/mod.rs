@@ -1,5 +1,7 @@
 //! One plugin: an actor on the io thread that owns all of its state and is talked to by messages only.
 
+pub(super) use self::guest::OVER;
+
 mod breach;
 mod guest;
 mod invoke;
@@ -17,7 +19,7 @@ use super::host_calls::HostCalls;
 use super::invocations::Invocations;
 use super::journal::Journal;
 use super::message::{Call, Command};
-use super::outbox::{Names, Outbox};
+use super::outbox::{Event, Names, Outbox};
 use super::restart::Failures;
 use super::start::{Blueprint, Session, StartError};
 use super::state::{Input, State};
@@ -63,7 +65,7 @@ pub(super) struct Plugin {
     names: Option<Arc<Names>>,
     invocations: Invocations,
     authority: LoadAuthority,
-    calls: HostCalls,
+    calls: HostCalls<Event>,
     failures: Failures,
     drain: Option<Drain>,
     last_used: Instant,
@@ -158,6 +160,7 @@ impl Plugin {
             self.drain.as_ref().map(|drain| drain.until),
             self.state.next_tick(),
             self.unused_at(),
+            self.calls.next_room(),
             self.state.session().and_then(|session| session.watch.next_look()),
         ]
         .into_iter()
