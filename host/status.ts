@@ -27,6 +27,8 @@ export interface LimitsStatus {
   wallTimeMs: number;
   /** Of one file. */
   maxUploadMb: number;
+  /** Whether each process is in a cgroup of its own besides, because the host has been delegated a part of the tree. */
+  hasCgroups: boolean;
 }
 
 export interface PluginStatus {

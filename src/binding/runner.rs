@@ -241,7 +241,7 @@ impl NativeRunner {
     /// What its plugins are held to.
     #[napi(catch_unwind)]
     pub fn limits(&self) -> NativeLimits {
-        self.supervisor.limits().into()
+        NativeLimits::new(self.supervisor.limits(), self.supervisor.has_cgroups())
     }
 
     #[napi(catch_unwind)]

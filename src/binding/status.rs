@@ -68,10 +68,11 @@ pub struct NativeLimits {
     pub subrequests: u32,
     pub wall_time_ms: f64,
     pub max_upload_mb: f64,
+    pub has_cgroups: bool,
 }
 
-impl From<&Limits> for NativeLimits {
-    fn from(limits: &Limits) -> Self {
+impl NativeLimits {
+    pub(super) fn new(limits: &Limits, has_cgroups: bool) -> Self {
         let in_ms = |time: Duration| time.as_secs_f64() * 1000.0;
         let (cpu_is_exact, cpu) = match limits.cpu {
             CpuRule::Exact(limit) => (true, limit),
@@ -84,6 +85,7 @@ impl From<&Limits> for NativeLimits {
             subrequests: limits.subrequests,
             wall_time_ms: in_ms(limits.wall_time),
             max_upload_mb: limits.max_upload as f64 / 1024.0 / 1024.0,
+            has_cgroups,
         }
     }
 }

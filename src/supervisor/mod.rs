@@ -40,7 +40,7 @@ use crate::error::{Error, ErrorCode, Refusal};
 use crate::limits::{Limits, Timing};
 use crate::manifest::Manifest;
 use crate::token::{Claims, Key};
-use crate::workerd::{Programs, Stream, sanitise_line};
+use crate::workerd::{Delegation, Programs, Stream, sanitise_line};
 
 /// Processes of one runner that start at the same time; more would make each other miss the deadline.
 const CONCURRENT_STARTS: usize = 4;
@@ -66,6 +66,7 @@ pub struct Supervisor {
     timing: Timing,
     site: Box<RawValue>,
     outbox: Arc<Outbox>,
+    delegation: Option<Arc<Delegation>>,
     key: Key,
     starts: Arc<Semaphore>,
     backing: Arc<BackingServer>,
@@ -114,6 +115,7 @@ impl Supervisor {
             timing,
             site,
             outbox: Arc::new(outbox),
+            delegation: Delegation::find().map(Arc::new),
             key,
             starts: Arc::new(Semaphore::new(CONCURRENT_STARTS)),
             epoch: Arc::default(),
@@ -264,6 +266,11 @@ impl Supervisor {
         &self.limits
     }
 
+    /// Whether each process has a cgroup of its own.
+    pub fn has_cgroups(&self) -> bool {
+        self.delegation.is_some()
+    }
+
     /// How many processes have been started and served.
     pub fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::Relaxed)
@@ -314,6 +321,7 @@ impl Supervisor {
             code: code.into(),
             binding: binding(manifest, &self.site, &self.limits),
             limits: self.limits.clone(),
+            delegation: self.delegation.clone(),
             deadline: self.timing.start,
             starts: Arc::clone(&self.starts),
             load: number.into(),

@@ -14,7 +14,8 @@ use crate::channel::{Channel, Received};
 use crate::limits::Limits;
 use crate::token::Token;
 use crate::workerd::{
-    Config, Exit, LineSink, Output, PrivateSocket, Process, Programs, guest_modules, sanitise_line,
+    Cgroup, Config, Delegation, Exit, LineSink, Output, PrivateSocket, Process, Programs, Stream,
+    guest_modules, sanitise_line,
 };
 
 /// All that starting a plugin's process needs; the same for every start of one load.
@@ -24,6 +25,7 @@ pub(super) struct Blueprint {
     /// The JSON binding that tells the guest whom it runs.
     pub(super) binding: String,
     pub(super) limits: Limits,
+    pub(super) delegation: Option<Arc<Delegation>>,
     pub(super) deadline: Duration,
     pub(super) starts: Arc<Semaphore>,
     pub(super) load: u64,
@@ -39,6 +41,7 @@ pub(super) struct Session {
     pub(super) names: Arc<Names>,
     pub(super) watch: Watch,
     output: Output,
+    cgroup: Option<Cgroup>,
     _admission: Admission,
 }
 
@@ -54,6 +57,16 @@ const START_CPU: Duration = Duration::from_secs(2);
 /// A start takes its turn for no longer than this, so that plugins that never start keep no others waiting. A start
 /// takes 25 ms on an idle machine.
 const TURN: Duration = Duration::from_millis(500);
+
+impl Blueprint {
+    /// The process's cgroup, where the host may make one. Without, the other limits hold.
+    fn hold(&self, process_id: u32) -> Option<Cgroup> {
+        let memory = u64::from(self.limits.memory_mb) * 1024 * 1024;
+        let held = self.delegation.as_ref()?.hold(process_id, memory);
+        held.map_err(|error| (self.lines)(Stream::Err, format!("its cgroup can't be made: {error}")))
+            .ok()
+    }
+}
 
 /// Gives the start up when `cancelled` is told or dropped. Whatever comes of it but a session: no process is left.
 pub(super) async fn start(
@@ -92,6 +105,7 @@ pub(super) async fn start(
     let process = child.process;
     // Where the kernel refuses, the start's deadline still holds.
     let _ = process.bound_cpu(START_CPU);
+    let cgroup = blueprint.hold(process.pid());
 
     let outcome = tokio::select! {
         // An end is the better explanation when both are there: its channel closes too.
@@ -130,6 +144,7 @@ pub(super) async fn start(
         names: Arc::new(names),
         watch,
         output,
+        cgroup,
         _admission: admission,
     })
 }
@@ -224,7 +239,8 @@ impl Session {
                 Exit::Signal(SIGXCPU) => "it used the processor while nothing was asked of it".into(),
                 exit => ended(exit, &words),
             },
-            is_out_of_memory: says_out_of_memory(&words),
+            is_out_of_memory: says_out_of_memory(&words)
+                || self.cgroup.as_ref().is_some_and(Cgroup::is_out_of_memory),
         }
     }
 

@@ -1,6 +1,7 @@
 //! One workerd process: its configuration, its start, its output, its end.
 
 mod capnp;
+mod cgroup;
 mod config;
 mod guest;
 mod launch;
@@ -17,6 +18,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
+pub(crate) use self::cgroup::{Cgroup, Delegation};
 pub(crate) use self::config::Config;
 pub(crate) use self::guest::guest_modules;
 use self::launch::Launch;

@@ -1,0 +1,174 @@
+//! A cgroup (version 2) of its own for each process, where the host has been delegated a part of the tree: then the kernel
+//! also counts memory that no process limit knows, such as page tables and socket buffers.
+//!
+//! A cgroup that has processes in it may not hand controllers on to children (cgroups(7), "no internal processes"), so
+//! Node's own has to be a leaf: under systemd, `Delegate=memory pids` with `DelegateSubgroup=main`. Then ours are made
+//! beside it. Nothing of this needs root; where it is not so, nothing is done.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// workerd's file pages that are charged to whoever touched them first, and the kernel's own for a process: 40 MB and
+/// some. The other limits are exact; this one has to catch what they can't see.
+const OTHER_MEMORY: u64 = 128 * 1024 * 1024;
+
+/// Threads of a plugin's process. workerd has two, and some more while it starts and ends.
+const MAX_TASKS: u32 = 64;
+
+const PREFIX: &str = "emdash-sandbox-";
+
+/// A folder of the tree in which cgroups for processes can be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Delegation(PathBuf);
+
+/// The cgroup of one process; removed on drop, which has to be after the process's end.
+#[derive(Debug)]
+pub(crate) struct Cgroup(PathBuf);
+
+impl Delegation {
+    /// That of this process, where it has one.
+    pub(crate) fn find() -> Option<Self> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+        Self::within(&mount_of(&mounts)?, &own)
+    }
+
+    fn within(mount: &Path, own: &str) -> Option<Self> {
+        let path = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
+        // The cgroup beside which ours are made; the tree's own root belongs to the system.
+        let parent = mount.join(path).parent()?.to_owned();
+        if path.is_empty() || parent == mount || !parent.starts_with(mount) {
+            return None;
+        }
+        // Whether it is ours to write is told by writing.
+        let enabled = fs::OpenOptions::new()
+            .write(true)
+            .open(parent.join("cgroup.subtree_control"))
+            .and_then(|mut file| io::Write::write_all(&mut file, b"+memory +pids"));
+        enabled.ok()?;
+        // What a host that was killed has left. Only an empty one can be removed.
+        for left in fs::read_dir(&parent).ok()?.flatten() {
+            if left.file_name().to_string_lossy().starts_with(PREFIX) {
+                let _ = fs::remove_dir(left.path());
+            }
+        }
+        Some(Self(parent))
+    }
+
+    /// Puts a process that has not begun to serve into a cgroup of its own.
+    pub(crate) fn hold(&self, process_id: u32, memory_limit: u64) -> io::Result<Cgroup> {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let number = LAST.fetch_add(1, Ordering::Relaxed);
+        let folder = self.0.join(format!("{PREFIX}{}-{number}", std::process::id()));
+        fs::create_dir(&folder)?;
+        let cgroup = Cgroup(folder);
+        cgroup.write("memory.max", memory_limit + OTHER_MEMORY)?;
+        // What is swapped out is not counted: it would be a way around the limit. Absent on systems without swap.
+        let _ = cgroup.write("memory.swap.max", 0);
+        cgroup.write("pids.max", MAX_TASKS)?;
+        cgroup.write("cgroup.procs", process_id)?;
+        Ok(cgroup)
+    }
+}
+
+impl Cgroup {
+    /// Whether the kernel ended the process because it had used all.
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        let events = fs::read_to_string(self.0.join("memory.events")).unwrap_or_default();
+        let kills = events.lines().find_map(|line| line.strip_prefix("oom_kill "));
+        kills.is_some_and(|kills| kills.trim() != "0")
+    }
+
+    fn write(&self, file: &str, value: impl std::fmt::Display) -> io::Result<()> {
+        fs::write(self.0.join(file), value.to_string())
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // In the kernel's tree a folder goes with its files. Should its process not have been reaped yet, it stays, and
+        // the next host removes it.
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+/// Where the tree of version 2 is mounted (proc(5), mountinfo: the fifth field, and the type after the dash).
+fn mount_of(mounts: &str) -> Option<PathBuf> {
+    mounts.lines().find_map(|line| {
+        let (mount, kind) = line.split_once(" - ")?;
+        kind.starts_with("cgroup2 ")
+            .then(|| mount.split(' ').nth(4).map(PathBuf::from))?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOUNTS: &str = "31 24 0:27 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n\
+                          40 31 0:30 / /tmp rw - tmpfs tmpfs rw\n";
+
+    /// A folder that stands for the mount, with a service whose part of the tree is delegated or not.
+    fn tree(is_delegated: bool) -> tempfile::TempDir {
+        let tree = tempfile::tempdir().unwrap();
+        let service = tree.path().join("system.slice/site.service");
+        fs::create_dir_all(service.join("main")).unwrap();
+        if is_delegated {
+            fs::write(service.join("cgroup.subtree_control"), "").unwrap();
+        }
+        tree
+    }
+
+    #[test]
+    fn the_tree_is_found_where_it_is_mounted() {
+        assert_eq!(mount_of(MOUNTS), Some("/sys/fs/cgroup".into()));
+        assert_eq!(mount_of("40 31 0:30 / /tmp rw - tmpfs tmpfs rw\n"), None);
+        assert_eq!(mount_of("nonsense - cgroup2 x"), None);
+    }
+
+    #[test]
+    fn a_process_is_held_beside_its_host_and_let_go_with_its_end() {
+        let tree = tree(true);
+        let delegation = Delegation::within(tree.path(), "0::/system.slice/site.service/main\n").unwrap();
+        let service = tree.path().join("system.slice/site.service");
+        assert_eq!(
+            fs::read_to_string(service.join("cgroup.subtree_control")).unwrap(),
+            "+memory +pids"
+        );
+        let cgroup = delegation.hold(4711, 128 * 1024 * 1024).unwrap();
+        let folder = cgroup.0.clone();
+        assert_eq!(folder.parent(), Some(service.as_path()));
+        let read = |file| fs::read_to_string(folder.join(file)).unwrap();
+        assert_eq!(
+            (read("memory.max").as_str(), read("cgroup.procs").as_str()),
+            ("268435456", "4711")
+        );
+        assert!(!cgroup.is_out_of_memory());
+        fs::write(folder.join("memory.events"), "low 0\noom 1\noom_kill 1\n").unwrap();
+        assert!(cgroup.is_out_of_memory());
+        for file in fs::read_dir(&folder).unwrap() {
+            fs::remove_file(file.unwrap().path()).unwrap();
+        }
+        drop(cgroup);
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn without_a_delegation_nothing_is_done() {
+        let tree_without = tree(false);
+        for own in [
+            "0::/system.slice/site.service/main\n",
+            "0::/\n",
+            "0::/main\n",
+            "4:memory:/x\n",
+            "",
+        ] {
+            assert_eq!(Delegation::within(tree_without.path(), own), None, "{own:?}");
+        }
+        assert_eq!(fs::read_dir(tree_without.path()).unwrap().count(), 1);
+        let delegated = tree(true);
+        assert_eq!(Delegation::within(delegated.path(), "0::/../../etc/x\n"), None);
+    }
+}
