@@ -1,2 +1,3 @@
 /** `emdash-sandbox-native`: runs EmDash plugins in workerd processes of their own. */
-export { createSandboxRunner, WorkerdSandboxRunner } from "./runner.js";
+export { createSandboxRunner } from "./factory.js";
+export { WorkerdSandboxRunner } from "./runner.js";

@@ -209,7 +209,7 @@ impl NativeRunner {
 }
 
 impl NativeOptions {
-    fn validate(self) -> Result<Options, Error> {
+    pub(super) fn validate(self) -> Result<Options, Error> {
         let site = RawValue::from_string(self.site)
             .map_err(|_| Error::new(ErrorCode::InvalidOption, "siteInfo can't be written as JSON"))?;
         Ok(Options {
@@ -238,7 +238,7 @@ impl From<Error> for NativeFailure {
 }
 
 /// The constructor's failures can only be thrown; `host/errors.ts` reads the code before the first space.
-fn thrown(error: Error) -> napi::Error {
+pub(super) fn thrown(error: Error) -> napi::Error {
     napi::Error::from_reason(format!("{} {}", error.code.name(), error.message))
 }
 
