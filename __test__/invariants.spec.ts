@@ -81,7 +81,7 @@ describe("in TypeScript", () => {
     const imports = /\.node\b|createRequire|^import (?!type).*"(\.\.\/)+index\.js"/m;
     const others = filesWith(imports, host).filter((path) => path !== "host/native.ts");
     // These resolve paths with createRequire, and require nothing.
-    const resolving = ["host/installed-version.ts", "host/workerd-binary.ts"];
+    const resolving = ["host/installed-version.ts", "host/resolve.ts"];
     expect(others.sort()).toEqual(resolving);
     for (const [path, text] of host) {
       if (resolving.includes(path)) expect(text, path).not.toMatch(/\brequire\(/);
@@ -98,14 +98,15 @@ describe("in TypeScript", () => {
       filesWith(/"node:(child_process|net|tls|http|https|http2|dgram|dns|worker_threads|cluster)/, host),
     ).toEqual([]);
     expect(filesWith(/"node:fs/, host).sort()).toEqual([
+      "host/dev/miniflare.ts",
       "host/installed-version.ts",
       "host/native.ts",
       "host/workerd-binary.ts",
     ]);
   });
 
-  it("emdash and kysely are imported as types, or when first needed", () => {
-    const atLoad = /^import (?!type\b).*from "(emdash|kysely)/m;
+  it("emdash, kysely and miniflare are imported as types, or when first needed", () => {
+    const atLoad = /^import (?!type\b).*from "(emdash|kysely|miniflare)/m;
     expect(filesWith(atLoad, host)).toEqual([]);
   });
 

@@ -1,19 +1,19 @@
 /** EmDash's `SandboxRunner` over the addon. */
-import type { SandboxEmailSendCallback, SandboxRunner, SandboxRunnerFactory } from "emdash";
+import type { SandboxEmailSendCallback, SandboxRunner } from "emdash";
 import type { NativeClaims } from "../index.js";
 import type { Answer, Host, PluginScope } from "./bridge/index.js";
+import { type Engine, processEngine } from "./engine.js";
 import { loadError, SandboxUnavailableError, systemRefusal } from "./errors.js";
 import { type EventOf, Inbox } from "./inbox.js";
 import { printLog, warn } from "./log.js";
-import { loadNative } from "./native.js";
 import { loadOperations } from "./operations.js";
-import { hostOf, nativeOptions, type RunnerOptions } from "./options.js";
+import { hostOf, type RunnerOptions } from "./options.js";
 import { SandboxedPlugin } from "./plugin.js";
 import { refusalOf, report } from "./refusal.js";
 import { Replacements } from "./replacements.js";
 import { limitsStatus, pluginStatus, type RunnerStatus } from "./status.js";
 import { callWithin, within } from "./within.js";
-import { findWorkerd, type WorkerdBinary } from "./workerd-binary.js";
+import type { WorkerdBinary } from "./workerd-binary.js";
 
 type Manifest = Parameters<SandboxRunner["load"]>[0];
 
@@ -31,20 +31,18 @@ export class WorkerdSandboxRunner implements SandboxRunner {
   readonly #plugins = new Map<number, SandboxedPlugin>();
   readonly #replacements = new Replacements();
 
-  constructor(options: RunnerOptions) {
+  /** @internal `engine` is not for sites: `MiniflareDevRunner` brings another one. */
+  constructor(options: RunnerOptions, engine: Engine = processEngine) {
     this.#host = hostOf(options);
-    const native = loadNative();
-    const workerd = native.ok ? findWorkerd(process.env) : native;
-    if (!native.ok || !workerd.ok) {
-      this.#unavailable = workerd.ok ? "" : workerd.reason;
+    const found = engine(options);
+    if (!found.ok) {
+      this.#unavailable = found.reason;
       warn(`Plugins can't run: ${this.#unavailable}`);
       return;
     }
-    const { addon, launcher } = native.native;
-    this.#workerd = workerd.binary;
-    const settings = nativeOptions(options, { launcher, workerd: workerd.binary.path }, process.env);
+    this.#workerd = found.workerd;
     try {
-      this.#inbox = new Inbox((wake) => new addon.NativeRunner(settings, wake), {
+      this.#inbox = new Inbox(found.create, {
         onReady: ({ plugin, hooks }) => {
           this.#plugins.get(plugin)?.learnHooks(hooks);
           this.#replacements.settle(plugin);
@@ -200,5 +198,3 @@ function manifestText(manifest: Manifest): string {
     throw loadError({ code: "invalid_manifest", message: `manifest can't be written as JSON: ${error}` });
   }
 }
-
-export const createSandboxRunner: SandboxRunnerFactory = (options) => new WorkerdSandboxRunner(options);

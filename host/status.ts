@@ -6,9 +6,12 @@ export interface RunnerStatus {
   available: boolean;
   /** Why not, with the remedy. */
   unavailableReason: string | null;
-  /** The workerd that plugins run in; its version is null when `EMDASH_WORKERD_BIN` names it. */
+  /**
+   * The workerd that plugins run in; its version is null when `EMDASH_WORKERD_BIN` names it. Null where none can, and in
+   * development with miniflare, which brings its own.
+   */
   workerd: { path: string; version: string | null } | null;
-  /** What plugins are held to. All of it is enforced: a process that can't be held to it does not serve. */
+  /** What plugins are held to. */
   limits: LimitsStatus | null;
   /** Those that are loaded or still ending, in the order in which they were loaded. */
   plugins: PluginStatus[];
@@ -29,6 +32,8 @@ export interface LimitsStatus {
   maxUploadMb: number;
   /** Whether each process is in a cgroup of its own besides, because the host has been delegated a part of the tree. */
   hasCgroups: boolean;
+  /** Names of the limits that are enforced: all, but in development with miniflare. */
+  enforced: string[];
 }
 
 export interface PluginStatus {

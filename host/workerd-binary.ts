@@ -1,8 +1,8 @@
 /** Which workerd to run, or why there is none. Reads package.json files; starts nothing and downloads nothing. */
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { type Machine, thisMachine } from "./machine.js";
+import { firstResolved } from "./resolve.js";
 
 /** `version` is null for a binary that `EMDASH_WORKERD_BIN` names: only running it would tell. */
 export type WorkerdBinary = { path: string; version: string | null };
@@ -65,17 +65,6 @@ function libcObjection(machine: Machine): string | null {
   const libc = machine.libc();
   if (libc.family === "musl") return ON_MUSL;
   return libc.family === "glibc" && isOlder(libc.version, GLIBC_FLOOR) ? oldGlibc(libc.version) : null;
-}
-
-function firstResolved(specifier: string, from: readonly string[]): string | null {
-  for (const file of from) {
-    try {
-      return createRequire(file).resolve(specifier);
-    } catch {
-      // Not visible from there.
-    }
-  }
-  return null;
 }
 
 function versionIn(manifest: string): string {

@@ -25,10 +25,24 @@ export async function ensureDependencies() {
       refuseAStaleLock();
       // Not `npm ci`: it fails where a registry lacks another platform's optional package, which ours need not have.
       // --no-save takes the versions of package-lock.json just the same, and writes neither file.
-      await npm(["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
+      await npm(INSTALL);
     },
   });
 }
+
+/** The newest miniflare, for a test, with a Node that runs it. Apart, because the oldest one is among our packages. */
+export async function ensureNewestMiniflare() {
+  const folder = ".ci/newest-miniflare";
+  await ensure({
+    name: "newest miniflare",
+    inputs: [`${folder}/package.json`, `${folder}/package-lock.json`],
+    outputs: [`${folder}/node_modules/.package-lock.json`],
+    make: () => npm([...INSTALL, "--prefix", folder]),
+  });
+}
+
+/** Not even the scripts of the packages that we chose are run. */
+const INSTALL = ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
 
 /** The addon, its types and the launcher, in the repository's root. */
 export async function ensureAddon() {

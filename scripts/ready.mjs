@@ -1,6 +1,6 @@
 // `npm run ready`: all that CI runs. Every check runs, so that one run names all that is wrong.
 import process from "node:process";
-import { bin, ensureAll } from "./ensure.mjs";
+import { bin, ensureAll, ensureNewestMiniflare } from "./ensure.mjs";
 import { entry, run } from "./run.mjs";
 import { runTests } from "./tests.mjs";
 
@@ -25,6 +25,7 @@ const CHECKS = [
 
 await entry(async () => {
   await ensureAll();
+  await ensureNewestMiniflare();
   const failures = [];
   for (const [name, check] of CHECKS) {
     console.log(`\n── ${name}`);

@@ -1,9 +1,10 @@
 // `npm test`: both halves' tests, from a fresh clone too.
-import { ensureAll } from "./ensure.mjs";
+import { ensureAll, ensureNewestMiniflare } from "./ensure.mjs";
 import { entry } from "./run.mjs";
 import { runTests } from "./tests.mjs";
 
 await entry(async () => {
   await ensureAll();
+  await ensureNewestMiniflare();
   return runTests();
 });

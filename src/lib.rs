@@ -7,6 +7,7 @@
 //! - [`channel`]: frames over the process's socket
 //! - `backing`: the server for what is too large for a frame
 //! - [`bridge`]: the operations that a plugin may ask for
+//! - [`dev`]: what the development runner, which has no process of ours, takes from all this
 //! - `sys`: the only `unsafe`
 //! - [`manifest`], [`token`], [`limits`]: who a plugin is and what it may use
 
@@ -14,6 +15,7 @@ mod backing;
 pub mod binding;
 pub mod bridge;
 mod channel;
+pub mod dev;
 pub mod error;
 mod json;
 pub mod limits;

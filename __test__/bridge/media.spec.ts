@@ -202,6 +202,10 @@ describe.each(databaseKinds())("media on %s", (_kind, open) => {
       return { ...memory({ download }), wasCancelled: () => cancelled };
     }
 
+    function refusalOfReading(id: string, limit: string, mediaStorage: MediaStorage): Promise<string> {
+      return refusal(callerOf(database.db, { id: "r" }, { mediaStorage })("media/readBytes", id, limit));
+    }
+
     it("come whole", async () => {
       const { mediaStorage } = streaming([[1], [2, 3]]);
       const caller = callerOf(database.db, { id: "r" }, { mediaStorage });
@@ -215,48 +219,22 @@ describe.each(databaseKinds())("media on %s", (_kind, open) => {
 
     it("are refused by the size that the row says, and cut when the row does not say it", async () => {
       const known = streaming([[1]]);
-      expect(
-        await refusal(
-          callerOf(database.db, { id: "r" }, { mediaStorage: known.mediaStorage })(
-            "media/readBytes",
-            "01A",
-            "2",
-          ),
-        ),
-      ).toBe("Media 01A is larger than 2 bytes");
+      expect(await refusalOfReading("01A", "2", known.mediaStorage)).toBe("Media 01A is larger than 2 bytes");
       await database.db.updateTable("media").set({ size: null }).where("id", "=", "01D").execute();
       const unknown = streaming([[1, 2], [3], [4], [5], [6]]);
-      expect(
-        await refusal(
-          callerOf(database.db, { id: "r" }, { mediaStorage: unknown.mediaStorage })(
-            "media/readBytes",
-            "01D",
-            "2",
-          ),
-        ),
-      ).toBe("Media 01D is larger than 2 bytes");
+      expect(await refusalOfReading("01D", "2", unknown.mediaStorage)).toBe(
+        "Media 01D is larger than 2 bytes",
+      );
       expect(unknown.wasCancelled()).toBe(true);
     });
 
     it("need an EmDash that gives them, and a file", async () => {
-      expect(
-        await refusal(
-          callerOf(database.db, { id: "r" }, { mediaStorage: memory().mediaStorage })(
-            "media/readBytes",
-            "01A",
-            "9",
-          ),
-        ),
-      ).toContain("needs an EmDash newer than 0.34");
-      expect(
-        await refusal(
-          callerOf(database.db, { id: "r" }, { mediaStorage: streaming([]).mediaStorage })(
-            "media/readBytes",
-            "gone",
-            "9",
-          ),
-        ),
-      ).toBe("Media not found or not ready: gone");
+      expect(await refusalOfReading("01A", "9", memory().mediaStorage)).toContain(
+        "needs an EmDash newer than 0.34",
+      );
+      expect(await refusalOfReading("gone", "9", streaming([]).mediaStorage)).toBe(
+        "Media not found or not ready: gone",
+      );
     });
   });
 });

@@ -35,7 +35,10 @@ export async function processLane(site: Site): Promise<Lane> {
   return runnerLane(runner, () => runner.terminateAll());
 }
 
-async function runnerLane(runner: Pick<SandboxRunner, "load">, close: () => Promise<void>): Promise<Lane> {
+export async function runnerLane(
+  runner: Pick<SandboxRunner, "load">,
+  close: () => Promise<void>,
+): Promise<Lane> {
   const code = await pluginCode();
   const loaded = new Map<string, SandboxedPluginInstance>();
   for (const manifest of Object.values(manifests)) {

@@ -1,38 +1,24 @@
 /** The same calls by the same plugin, to the peer and to us, on equal databases: the answers are compared. */
-import { afterAll, beforeAll, describe, expect, it, type TestContext, vi } from "vitest";
-import { databaseKinds, type TemporaryDatabase } from "../support/database.js";
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from "vitest";
+import { databaseKinds } from "../support/database.js";
 import type { Case, Outcome } from "./case.js";
 import { subjects } from "./cases/index.js";
-import { handlerLane, type Lane, peerLane, processLane, type Site } from "./lanes.js";
+import { handlerLane, peerLane, processLane } from "./lanes.js";
 import { mask } from "./mask.js";
 import { REWRITES, reconcile } from "./reconcile.js";
-import { seed, seededIds } from "./seed.js";
+import { seededIds } from "./seed.js";
+import { Sites } from "./site.js";
 
 /** Cases of these are written, and count as skipped until they are there. */
 const STILL_TO_COME = ["ctx.http.fetch"];
 
 describe.each(databaseKinds())("parity on %s", (kind, open) => {
-  const databases: TemporaryDatabase[] = [];
-  const lanes: Lane[] = [];
+  const sites = new Sites();
   const rewritten = new Set<string>();
   const pending = new Set<string>();
 
-  beforeAll(async () => {
-    for (const level of ["debug", "info", "warn", "error"] as const) {
-      vi.spyOn(console, level).mockImplementation(() => {});
-    }
-    for (const start of [peerLane, processLane, handlerLane]) {
-      const database = await open();
-      databases.push(database);
-      await seed(database.db);
-      lanes.push(await start(siteOf(database)));
-    }
-  });
-
-  afterAll(async () => {
-    for (const lane of lanes) await lane.close();
-    for (const database of databases) await database.close();
-  });
+  beforeAll(() => sites.open(open, [peerLane, processLane, handlerLane]));
+  afterAll(() => sites.close());
 
   describe.each(subjects)("%s", (_subject, cases) => {
     // Not `it.each`, which would see formats in the names.
@@ -63,7 +49,7 @@ describe.each(databaseKinds())("parity on %s", (kind, open) => {
   }
 
   async function runEverywhere({ plugin, calls }: Case): Promise<[Outcome[], Outcome[], Outcome[]]> {
-    const outcomes = await Promise.all(lanes.map((lane) => lane.run(plugin, calls)));
+    const outcomes = await Promise.all(sites.lanes.map((lane) => lane.run(plugin, calls)));
     const [peer = [], process = [], handler = []] = outcomes.map((each) => mask(each, seededIds));
     return [reconcile(peer, calls, rewritten), process, handler];
   }
@@ -73,21 +59,4 @@ describe.each(databaseKinds())("parity on %s", (kind, open) => {
 function notYet(outcome: Outcome): string[] {
   const member = "error" in outcome && /^(ctx\.\S+) is not available yet/.exec(outcome.error)?.[1];
   return member ? [member] : [];
-}
-
-/** A store of files and a provider of e-mail that refuse what asks for it. */
-function siteOf({ db }: TemporaryDatabase): Site {
-  return {
-    db,
-    mediaStorage: {
-      async upload({ contentType }) {
-        if (contentType === "image/x-refused") throw new Error("the store is full");
-        return {};
-      },
-      async delete() {},
-    } as NonNullable<Site["mediaStorage"]>,
-    async emailSend({ subject }) {
-      if (subject === "refuse this") throw new Error("the provider refuses");
-    },
-  };
 }

@@ -22,9 +22,18 @@ export class Host {
   readonly #child: ChildProcess;
   #exit: Exit | undefined;
 
-  constructor(script: string, { args = [] as string[], node = [] as string[], env = {} } = {}) {
+  constructor(
+    script: string,
+    {
+      args = [] as string[],
+      node = [] as string[],
+      env = {},
+      cwd = process.cwd(),
+      program = process.execPath,
+    } = {},
+  ) {
     const file = join(import.meta.dirname, "../fixtures/hosts", script);
-    const child = spawn(process.execPath, [...node, file, ...args], { env: { ...process.env, ...env } });
+    const child = spawn(program, [...node, file, ...args], { cwd, env: { ...process.env, ...env } });
     running.add(child);
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       this.out += text;

@@ -14,10 +14,19 @@ afterEach(async () => {
   open.clear();
 });
 
+type RunnerClass = new (options: SandboxOptions) => WorkerdSandboxRunner;
+
+let Runner: RunnerClass = WorkerdSandboxRunner;
+
+/** Has every later `makeRunner` of this file make runners of another class: a suite can be run on another runner. */
+export function useRunnerClass(other: RunnerClass): void {
+  Runner = other;
+}
+
 /** A runner; without `db` for plugins that touch no database. */
 export function makeRunner(options: Partial<SandboxOptions> = {}): WorkerdSandboxRunner {
   const siteInfo = { name: "Test", url: "https://site.example", locale: "en" };
-  const runner = new WorkerdSandboxRunner({ db: NO_DATABASE, siteInfo, ...options });
+  const runner = new Runner({ db: NO_DATABASE, siteInfo, ...options });
   open.add(runner);
   return runner;
 }

@@ -1,8 +1,13 @@
 //! The boundary: what JavaScript can call and what it gets back. No logic, and the only module that names napi.
 
 mod check;
+mod dev;
 mod event;
 mod runner;
 mod status;
 
 pub use self::check::{CheckedCall, check_call};
+pub use self::dev::{
+    DescribeOutcome, NativeDescription, NativeDev, NativeFrame, NativeGuest, NativeModule, explain_output,
+    guest, printable_line, read_frame,
+};

@@ -238,10 +238,11 @@ impl NativeRunner {
         }
     }
 
-    /// What its plugins are held to.
+    /// What its plugins are held to: a process that can't be does not come to serve.
     #[napi(catch_unwind)]
     pub fn limits(&self) -> NativeLimits {
-        NativeLimits::new(self.supervisor.limits(), self.supervisor.has_cgroups())
+        let enforced = ["cpuMs", "memoryMb", "subrequests", "wallTimeMs", "maxUploadMb"];
+        NativeLimits::new(self.supervisor.limits(), self.supervisor.has_cgroups(), &enforced)
     }
 
     #[napi(catch_unwind)]
@@ -263,7 +264,7 @@ impl NativeRunner {
 }
 
 impl NativeOptions {
-    fn validate(self) -> Result<Options, Error> {
+    pub(super) fn validate(self) -> Result<Options, Error> {
         let site = RawValue::from_string(self.site)
             .map_err(|_| Error::new(ErrorCode::InvalidOption, "siteInfo can't be written as JSON"))?;
         Ok(Options {
@@ -309,7 +310,7 @@ impl From<Error> for NativeFailure {
 }
 
 /// The constructor's failures can only be thrown; `host/errors.ts` reads the code before the first space.
-fn thrown(error: Error) -> napi::Error {
+pub(super) fn thrown(error: Error) -> napi::Error {
     napi::Error::from_reason(format!("{} {}", error.code.name(), error.message))
 }
 

@@ -57,7 +57,7 @@ fn ms(time: SystemTime) -> f64 {
     (since.as_secs_f64() * 1000.0).round()
 }
 
-/// The limits that hold in a runner, each enforced: a process that can't be held to them does not come to serve.
+/// The limits of a runner.
 #[derive(Debug)]
 #[napi(object, object_from_js = false)]
 pub struct NativeLimits {
@@ -69,10 +69,12 @@ pub struct NativeLimits {
     pub wall_time_ms: f64,
     pub max_upload_mb: f64,
     pub has_cgroups: bool,
+    /// Names of those above that plugins are held to.
+    pub enforced: Vec<String>,
 }
 
 impl NativeLimits {
-    pub(super) fn new(limits: &Limits, has_cgroups: bool) -> Self {
+    pub(super) fn new(limits: &Limits, has_cgroups: bool, enforced: &[&str]) -> Self {
         let in_ms = |time: Duration| time.as_secs_f64() * 1000.0;
         let (cpu_is_exact, cpu) = match limits.cpu {
             CpuRule::Exact(limit) => (true, limit),
@@ -86,6 +88,7 @@ impl NativeLimits {
             wall_time_ms: in_ms(limits.wall_time),
             max_upload_mb: limits.max_upload as f64 / 1024.0 / 1024.0,
             has_cgroups,
+            enforced: enforced.iter().map(|name| (*name).to_owned()).collect(),
         }
     }
 }

@@ -528,7 +528,7 @@ fn assert_faithful(operation: &Operation, body: &Value) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn no_body_panics(method in any_method(), body in any_value()) {

@@ -31,8 +31,10 @@ use self::message::{Call, Command};
 pub use self::outbox::{Event, Log, Names, Outbox};
 use self::plugin::{OnReady, Plugin, Subject};
 pub use self::registry::Within;
-use self::registry::{Actor, Commands, Loaded, Plugins, binding, claims};
+pub(crate) use self::registry::binding;
+use self::registry::{Actor, Commands, Loaded, Plugins, claims};
 use self::start::Blueprint;
+pub(crate) use self::start::{complaint_of_guest, explanation};
 use self::status::Board;
 pub use self::status::PluginStatus;
 use crate::backing::BackingServer;
@@ -132,12 +134,7 @@ impl Supervisor {
     pub fn load(&self, manifest: &str, code: &[u16]) -> Result<Load, Error> {
         let manifest = Manifest::parse(manifest)
             .map_err(|error| Error::new(ErrorCode::InvalidManifest, error.to_string()))?;
-        let code = String::from_utf16(code).map_err(|_| {
-            Error::new(
-                ErrorCode::InvalidCode,
-                "plugin code holds an unpaired surrogate, which no source text can",
-            )
-        })?;
+        let code = code_text(code)?;
         let hash: CodeHash = Sha256::digest(code.as_bytes()).into();
         let names = self.lock_names().get(&hash).cloned();
 
@@ -350,6 +347,17 @@ impl Supervisor {
     fn lock_names(&self) -> MutexGuard<'_, HashMap<CodeHash, Arc<Names>>> {
         self.known_names.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// # Errors
+/// When it holds half a character.
+pub(crate) fn code_text(code: &[u16]) -> Result<String, Error> {
+    String::from_utf16(code).map_err(|_| {
+        Error::new(
+            ErrorCode::InvalidCode,
+            "plugin code holds an unpaired surrogate, which no source text can",
+        )
+    })
 }
 
 impl Drop for Supervisor {

@@ -110,7 +110,7 @@ pub(super) fn claims(manifest: &Manifest, number: u32) -> Claims {
 }
 
 /// What the guest is told of the plugin that it runs.
-pub(super) fn binding(manifest: &Manifest, site: &RawValue, limits: &Limits) -> String {
+pub(crate) fn binding(manifest: &Manifest, site: &RawValue, limits: &Limits) -> String {
     let members = serde_json::json!({
         "users": manifest.capabilities.contains(Capability::UsersRead),
         "email": manifest.capabilities.contains(Capability::EmailSend),

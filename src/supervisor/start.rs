@@ -299,7 +299,7 @@ fn says_out_of_memory(lines: &[String]) -> bool {
 const CONSEQUENCES: [&str; 2] = ["stack:", "Worker \"main\"'s globalOutbound refers to"];
 
 /// Workerd's complaint without what only repeats: its service's name, addresses without symbols.
-fn explanation(lines: &[String]) -> String {
+pub(crate) fn explanation(lines: &[String]) -> String {
     let telling = lines
         .iter()
         .map(|line| line.trim())
@@ -308,7 +308,7 @@ fn explanation(lines: &[String]) -> String {
 }
 
 /// What the guest says of a plugin that did not load, with the lines of its own code.
-fn complaint_of_guest(stack: &str) -> String {
+pub(crate) fn complaint_of_guest(stack: &str) -> String {
     let own = stack
         .lines()
         .map(str::trim)

@@ -18,6 +18,12 @@ pub(crate) const PLUGIN_MODULE: &str = "plugin.js";
 /// The guest's named entry point that answers for the network.
 pub(crate) const WALL: &str = "Wall";
 
+/// What EmDash's other runners give a plugin.
+pub(crate) const COMPATIBILITY_DATE: &str = "2025-01-01";
+
+/// `nodejs_compat` as EmDash's other runners; without importable env a plugin sees its bindings nowhere.
+pub(crate) const COMPATIBILITY_FLAGS: [&str; 2] = ["nodejs_compat", "disallow_importable_env"];
+
 /// What workerd is to run. Everything in it is data and becomes a string literal: no identifier is made from a plugin.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Config<'a> {
@@ -48,9 +54,9 @@ impl Config<'_> {
         };
         let modules: Vec<String> = self.modules.iter().chain([&plugin]).map(render_module).collect();
         let flags: Vec<String> = self.v8_flags.iter().map(|flag| quote(flag)).collect();
+        let compatibility: Vec<String> = COMPATIBILITY_FLAGS.iter().map(|flag| quote(flag)).collect();
         // `worker = .plugin` with its space: capnp reads `=.` as one token. The service `internet` is there because
         // workerd makes its own otherwise, which may reach the network and reads the system's certificates at start.
-        // nodejs_compat and the date are what EmDash's other runners give a plugin.
         format!(
             r#"using Workerd = import "/workerd/workerd.capnp";
 
@@ -68,13 +74,15 @@ const plugin :Workerd.Worker = (
   modules = [
 {modules}  ],
   bindings = [(name = {binding}, json = {json}), (name = "BACKING", service = {backing})],
-  compatibilityDate = "2025-01-01",
-  compatibilityFlags = ["nodejs_compat", "disallow_importable_env"],
+  compatibilityDate = {date},
+  compatibilityFlags = [{compatibility}],
   globalOutbound = (name = "main", entrypoint = {wall}),
 );
 "#,
             socket = quote(SOCKET),
             flags = flags.join(", "),
+            date = quote(COMPATIBILITY_DATE),
+            compatibility = compatibility.join(", "),
             modules = modules.concat(),
             binding = quote(BINDING),
             json = quote(self.binding),

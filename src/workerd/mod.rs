@@ -19,7 +19,9 @@ use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
 pub(crate) use self::cgroup::{Cgroup, Delegation};
-pub(crate) use self::config::Config;
+pub(crate) use self::config::{
+    BINDING, COMPATIBILITY_DATE, COMPATIBILITY_FLAGS, Config, PLUGIN_MODULE, WALL,
+};
 pub(crate) use self::guest::guest_modules;
 use self::launch::Launch;
 pub use self::launch::Programs;

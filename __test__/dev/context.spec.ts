@@ -1,0 +1,13 @@
+/** The suites of `__test__/context/` on the development runner. */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { describe } from "vitest";
+import { MiniflareDevRunner } from "../../host/dev/runner.js";
+import { useRunnerClass } from "../support/runner.js";
+
+useRunnerClass(MiniflareDevRunner);
+
+// Each in a suite of its own, since a suite's hooks are for its tests alone.
+for (const file of readdirSync(join(import.meta.dirname, "../context"))) {
+  describe(file, async () => void (await import(`../context/${file}`)));
+}

@@ -1,0 +1,150 @@
+/** Answers as the addon's runner does, with miniflare in place of processes of ours. */
+import type * as Addon from "../../index.js";
+import type {
+  Drained,
+  LoadOutcome,
+  NativeCall,
+  NativeEvent,
+  NativeLimits,
+  NativePluginStatus,
+  NativeRunner,
+} from "../../index.js";
+import { Outbox } from "./outbox.js";
+import { DevPlugin, type Names } from "./plugin.js";
+import { Turns } from "./turns.js";
+import type { WorkerContext } from "./worker.js";
+
+export class MiniflareEngine implements NativeRunner {
+  readonly #dev: Addon.NativeDev;
+  readonly #context: WorkerContext;
+  readonly #outbox: Outbox;
+  readonly #plugins = new Map<number, Loaded>();
+  /** Unloaded ones whose calls in flight may still end. */
+  readonly #draining = new Map<number, DevPlugin>();
+  /** By code, so that a hook which a reloaded plugin does not have costs no call. */
+  readonly #names = new Map<string, Names>();
+  #last = 0;
+  #epoch = 0;
+
+  /** @throws Error as the addon's own constructor, when an option is none */
+  constructor(addon: typeof Addon, settings: Addon.NativeOptions, miniflare: string, wake: () => void) {
+    this.#dev = new addon.NativeDev(settings);
+    this.#context = { addon, miniflare, maxUpload: this.#dev.maxUpload, turns: new Turns(CONCURRENT_STARTS) };
+    this.#outbox = new Outbox(wake);
+  }
+
+  load(manifest: string, code: string): LoadOutcome {
+    const { failure, description } = this.#dev.describe(manifest, code);
+    if (description === null) return { failure, loaded: null };
+    const { id, version, storage } = description;
+    const names = this.#names.get(description.code) ?? null;
+    const { hooks = null, routes = null } = names ?? {};
+    const loaded = (plugin: number, replaces: number | null): LoadOutcome => ({
+      failure: null,
+      loaded: { plugin, replaces, id, version, storage, hooks, routes },
+    });
+    const fingerprint = JSON.stringify(description);
+    const same = ([, { plugin }]: [number, Loaded]) => plugin.id === id && plugin.version === version;
+    const [replaces = null, latest] = [...this.#plugins].findLast(same) ?? [];
+    if (replaces !== null && latest?.fingerprint === fingerprint) return loaded(replaces, null);
+    this.#last += 1;
+    const number = this.#last;
+    const plugin = new DevPlugin({
+      number,
+      description,
+      names,
+      context: this.#context,
+      wallTimeMs: this.#dev.limits().wallTimeMs,
+      outbox: this.#outbox,
+      onReady: (names) => {
+        this.#epoch += 1;
+        this.#names.set(description.code, names);
+      },
+    });
+    this.#plugins.set(number, { plugin, fingerprint });
+    plugin.start();
+    return loaded(number, replaces);
+  }
+
+  invoke(plugin: number, request: number, isRoute: boolean, name: string, payload: string): void {
+    const found = this.#plugins.get(plugin)?.plugin;
+    if (found) found.invoke({ request, kind: isRoute ? "route" : "hook", name, payload });
+    else this.#outbox.push({ kind: "failed", request, code: "unavailable", message: "it was unloaded" });
+  }
+
+  answer(plugin: number, call: number, value?: string | null, bytes?: Buffer | null): void {
+    this.#any(plugin)?.calls.answer(call, value ?? undefined, bytes ?? undefined);
+  }
+
+  refuse(plugin: number, call: number, message: string, code?: string | null): void {
+    this.#any(plugin)?.calls.refuse(call, message, code ?? undefined);
+  }
+
+  ensureRunning(plugin: number, request: number): void {
+    const found = this.#plugins.get(plugin)?.plugin;
+    if (found) found.ensureRunning(request);
+    else this.#outbox.push({ kind: "failed", request, code: "unavailable", message: "it was unloaded" });
+  }
+
+  terminate(plugin: number, request: number, within?: NativeCall | null): void {
+    this.#unload(plugin);
+    if (within?.plugin === plugin) this.#draining.get(plugin)?.excuse(within.call);
+    this.#doneAfter(request, [this.#draining.get(plugin)]);
+  }
+
+  terminateAll(request: number, within?: NativeCall | null): void {
+    for (const number of [...this.#plugins.keys()]) this.#unload(number);
+    if (within) this.#draining.get(within.plugin)?.excuse(within.call);
+    this.#doneAfter(request, [...this.#draining.values()]);
+  }
+
+  status(): NativePluginStatus[] {
+    const loaded = [...this.#plugins.values()].map(({ plugin }) => plugin);
+    return [...loaded, ...this.#draining.values()].map((plugin) => plugin.status());
+  }
+
+  limits(): NativeLimits {
+    return this.#dev.limits();
+  }
+
+  drain(): Drained {
+    const { events, more } = this.#outbox.take();
+    return { events: events.filter((event) => this.#mayBegin(event)), more };
+  }
+
+  /** No plugin has a token here: nothing but its own worker speaks to its service binding. */
+  validateToken(): null {
+    return null;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Asked right before it begins, since its invocation may have ended while it waited. */
+  #mayBegin(event: NativeEvent): boolean {
+    return event.kind !== "call" || (this.#any(event.plugin)?.mayBegin(event.call) ?? false);
+  }
+
+  #any(number: number): DevPlugin | undefined {
+    return this.#plugins.get(number)?.plugin ?? this.#draining.get(number);
+  }
+
+  #unload(number: number): void {
+    const plugin = this.#plugins.get(number)?.plugin;
+    if (plugin === undefined) return;
+    this.#plugins.delete(number);
+    this.#draining.set(number, plugin);
+    void plugin.terminate().then(() => this.#draining.delete(number));
+  }
+
+  #doneAfter(request: number, plugins: (DevPlugin | undefined)[]): void {
+    const ends = plugins.map((plugin) => plugin?.terminate());
+    void Promise.all(ends).then(() => this.#outbox.push({ kind: "done", request, value: null }));
+  }
+}
+
+type Loaded = { plugin: DevPlugin; fingerprint: string };
+
+/** As many as the addon starts at the same time. */
+const CONCURRENT_STARTS = 4;
