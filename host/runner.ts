@@ -4,6 +4,7 @@ import type { NativeClaims } from "../index.js";
 import type { Answer, Host, PluginScope } from "./bridge/index.js";
 import { loadError, SandboxUnavailableError, systemRefusal } from "./errors.js";
 import { type EventOf, Inbox } from "./inbox.js";
+import { jailRefusal } from "./jail.js";
 import { printLog, warn } from "./log.js";
 import { loadNative } from "./native.js";
 import { loadOperations } from "./operations.js";
@@ -40,6 +41,11 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     const { addon, launcher } = native.native;
     const settings = nativeOptions(options, { launcher, workerd: workerd.binary.path }, process.env);
     try {
+      this.#unavailable = jailRefusal(addon, settings.jail);
+      if (this.#unavailable !== null) {
+        warn(`Plugins can't run: ${this.#unavailable}`);
+        return;
+      }
       this.#inbox = new Inbox((wake) => new addon.NativeRunner(settings, wake), {
         onReady: ({ plugin, hooks }) => this.#plugins.get(plugin)?.learnHooks(hooks),
         onCall: (event) => this.#onCall(event),

@@ -6,6 +6,7 @@
 //! - [`workerd`]: one process: configuration, launch, readiness, output, end
 //! - [`channel`]: frames over the process's socket
 //! - `backing`: the server for what is too large for a frame
+//! - [`jail`]: what is put around that process, and what this kernel gives for it
 //! - [`bridge`]: the operations that a plugin may ask for
 //! - `sys`: the only `unsafe`
 //! - [`manifest`], [`token`], [`limits`]: who a plugin is and what it may use
@@ -15,6 +16,7 @@ pub mod binding;
 pub mod bridge;
 mod channel;
 pub mod error;
+pub mod jail;
 mod json;
 pub mod limits;
 pub mod manifest;

@@ -2,6 +2,8 @@
 
 mod check;
 mod event;
+mod jail;
 mod runner;
 
 pub use self::check::{CheckedCall, check_call};
+pub use self::jail::{NativeJailLayer, NativeJailReport, jail_report};

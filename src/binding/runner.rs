@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::event::NativeEvent;
 use crate::error::{Error, ErrorCode, Refusal, RouteError};
+use crate::jail::{Jail, Kernel, Mode};
 use crate::limits::Limits;
 use crate::supervisor::{Answer, Kind, Options, Outbox, Supervisor};
 use crate::workerd::Programs;
@@ -20,6 +21,10 @@ pub struct NativeOptions {
     pub launcher: String,
     /// Path of the workerd executable.
     pub workerd: String,
+    /// What is put around a plugin's process: `auto`, `require` or `off`.
+    pub jail: String,
+    /// For tests: a system call that nobody expected ends the process, instead of failing.
+    pub is_jail_strict: bool,
     /// All of the environment that a plugin's process gets: names and values.
     pub environment: Vec<(String, String)>,
     /// `ctx.site`, as JSON text.
@@ -216,6 +221,7 @@ impl NativeOptions {
             programs: Programs {
                 launcher: self.launcher.into(),
                 workerd: self.workerd.into(),
+                jail: Jail::new(Mode::parse(&self.jail)?, &Kernel::probe(), self.is_jail_strict),
                 environment: self
                     .environment
                     .into_iter()
@@ -238,7 +244,7 @@ impl From<Error> for NativeFailure {
 }
 
 /// The constructor's failures can only be thrown; `host/errors.ts` reads the code before the first space.
-fn thrown(error: Error) -> napi::Error {
+pub(super) fn thrown(error: Error) -> napi::Error {
     napi::Error::from_reason(format!("{} {}", error.code.name(), error.message))
 }
 
