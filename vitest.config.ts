@@ -1,3 +1,4 @@
+import process from "node:process";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -11,6 +12,7 @@ export default defineConfig({
     // The jail is on, and a system call that it does not expect is the plugin's end: an error that workerd copes with
     // would go unseen.
     env: { EMDASH_SANDBOX_JAIL_STRICT: "1" },
+    setupFiles: process.env.EMDASH_TEST_LAUNCHER ? ["__test__/support/other-launcher.ts"] : [],
     // A test that passes the second time has found something.
     retry: 0,
   },
