@@ -1,8 +1,7 @@
 //! seccomp: the system calls that workerd makes, and what becomes of the others.
 //!
-//! Three filters, of which the kernel takes the strictest answer: one ends the process at a call that only an attacker
-//! makes, one says "no such call" to those that a library tries and can do without, and one says the same to whatever
-//! is not on the list of allowed calls.
+//! Two filters, of which the kernel takes the stricter answer: one ends the process at a call that only an attacker
+//! makes, the other says "no such call" to whatever is not on the list of allowed calls.
 
 mod allowed;
 mod fatal;
@@ -23,9 +22,9 @@ const MACHINE: TargetArch = TargetArch::x86_64;
 #[cfg(target_arch = "aarch64")]
 const MACHINE: TargetArch = TargetArch::aarch64;
 
-/// Calls that libraries make and do without: clone3, whose flags no filter can see, so that glibc makes its threads with
-/// `clone`; set_mempolicy and the like are not there because nobody was seen to try them.
-const REFUSED: [c_long; 1] = [libc::SYS_clone3];
+/// Calls that are on neither list and yet expected: `clone3`, whose flags no filter can see. glibc asks for it for each
+/// thread, and takes `clone` where there is none.
+const ASKED_FOR_IN_VAIN: [c_long; 1] = [libc::SYS_clone3];
 
 /// What is known only when the filter is made.
 #[derive(Debug, Clone, Copy)]
@@ -63,29 +62,29 @@ pub(super) fn install(program: &Program, is_strict: bool) -> io::Result<()> {
         path_address: program.path_address(),
         longest_address: longest_address(program.descriptor_digits),
     };
-    let no_such_call = || SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
-    let unexpected = match is_strict {
-        true => SeccompAction::KillProcess,
-        false => no_such_call(),
-    };
-    let refused: Calls = REFUSED.into_iter().map(|call| (call, Vec::new())).collect();
-    let mut allowed = allowed::calls(&facts);
-    allowed.extend(refused.clone());
+    let fatal = filter(
+        fatal::calls(&facts),
+        SeccompAction::Allow,
+        SeccompAction::KillProcess,
+    );
+    apply_filter(&fatal.map_err(told)?).map_err(told)?;
 
-    let filters = [
-        filter(
-            fatal::calls(&facts),
-            SeccompAction::Allow,
-            SeccompAction::KillProcess,
-        ),
-        filter(refused, SeccompAction::Allow, no_such_call()),
-        // Last, since it refuses the call that installs one.
-        filter(allowed, unexpected, SeccompAction::Allow),
-    ];
-    for program in filters {
-        apply_filter(&program.map_err(told)?).map_err(told)?;
+    let no_such_call = || SeccompAction::Errno(libc::ENOSYS.unsigned_abs());
+    let mut allowed = allowed::calls(&facts);
+    let mut unexpected = no_such_call();
+    if is_strict {
+        unexpected = SeccompAction::KillProcess;
+        let asked: Calls = ASKED_FOR_IN_VAIN
+            .into_iter()
+            .map(|call| (call, Vec::new()))
+            .collect();
+        allowed.extend(asked.clone());
+        let refused = filter(asked, SeccompAction::Allow, no_such_call());
+        apply_filter(&refused.map_err(told)?).map_err(told)?;
     }
-    Ok(())
+    // Last, since it refuses the call that installs one.
+    let allowed = filter(allowed, unexpected, SeccompAction::Allow);
+    apply_filter(&allowed.map_err(told)?).map_err(told)
 }
 
 /// `struct sockaddr_un` with a name of so many bytes, relative to the folder of the process's own descriptors.
