@@ -2,7 +2,7 @@
 
 use std::io;
 
-use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
 
@@ -39,7 +39,8 @@ fn lower(resource: Resource, to: u64) -> io::Result<()> {
 /// Root's process gets none back when it executes workerd, because of `no_new_privs`.
 pub(super) fn drop_capabilities(program: &Program) -> io::Result<()> {
     let held = capabilities(None)?;
-    let reachable = || accessat(CWD, program.path(), Access::EXEC_OK, AtFlags::EACCESS);
+    // By opening it, as workerd itself does to begin with.
+    let reachable = || open(program.path(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
     set(CapabilitySet::empty(), held.permitted)?;
     if reachable().is_ok() {
         return set(CapabilitySet::empty(), CapabilitySet::empty());
@@ -48,7 +49,7 @@ pub(super) fn drop_capabilities(program: &Program) -> io::Result<()> {
     let kept = held.permitted & CapabilitySet::DAC_READ_SEARCH;
     set(kept, kept)?;
     match reachable() {
-        Ok(()) => Err(io::Error::other(
+        Ok(_) => Err(io::Error::other(
             "CAP_DAC_READ_SEARCH is left, because workerd can't be reached without it: let others read its folder",
         )),
         // Not for want of a capability: executing it will say why.
