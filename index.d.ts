@@ -74,6 +74,8 @@ export declare function explainOutput(lines: Array<string>): string
 
 /** The guest's files and what its worker is made with. */
 export declare function guest(): NativeGuest
+/** What `EMDASH_SANDBOX_JAIL=<mode>` comes to on this machine. Throws when there is no such mode. */
+export declare function jailReport(mode: string): NativeJailReport
 
 /** What `load` gives back: an expected failure is data. `failure` is `null` exactly when the other fields are not. */
 export interface LoadOutcome {
@@ -160,6 +162,22 @@ export interface NativeGuest {
   gate: string
   /** The name that the plugin's worker must have. */
   worker: string
+export interface NativeJailLayer {
+  name: string
+  /** Whether it holds whole. */
+  enforced: boolean
+  /** Why it does not, with the remedy; `null` when it does. */
+  reason: string | null
+}
+
+/** What the jail around each plugin's process consists of on this machine. Asking changes nothing. */
+export interface NativeJailReport {
+  /** `auto`, `require` or `off`. */
+  mode: string
+  /** Every layer: `limits`, `capabilities`, `files`, `network`, `scope`, `calls`. */
+  layers: Array<NativeJailLayer>
+  /** The layers that do not hold and why, as one fragment; `null` when all of them hold. */
+  missing: string | null
 }
 
 export interface NativeLoad {
@@ -192,6 +210,10 @@ export interface NativeOptions {
   launcher: string
   /** Path of the workerd executable. */
   workerd: string
+  /** What is put around a plugin's process: `auto`, `require` or `off`. */
+  jail: string
+  /** For tests: a system call that nobody expected ends the process, instead of failing. */
+  isJailStrict: boolean
   /** All of the environment that a plugin's process gets: names and values. */
   environment: Array<[string, string]>
   /** `ctx.site`, as JSON text. */

@@ -1,3 +1,4 @@
+import process from "node:process";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -8,6 +9,10 @@ export default defineConfig({
     // Far above what any test needs on two busy cores (a plugin starts in 0.1 s), and still an end.
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // The jail is on, and a system call that it does not expect is the plugin's end: an error that workerd copes with
+    // would go unseen.
+    env: { EMDASH_SANDBOX_JAIL_STRICT: "1" },
+    setupFiles: process.env.EMDASH_TEST_LAUNCHER ? ["__test__/support/other-launcher.ts"] : [],
     // A test that passes the second time has found something.
     retry: 0,
   },

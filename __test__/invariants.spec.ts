@@ -41,9 +41,12 @@ describe("in Rust", () => {
     expect(others).toEqual([]);
   });
 
-  it("only launch.rs and the launcher build a child command (3)", () => {
+  it("only launch.rs builds a child command, and only the launcher becomes another program (3)", () => {
     const builds = /process::Command|process::\{[^}]*\bCommand\b|\bCommand::new\b|\bfork\(|posix_spawn/;
-    expect(filesWith(builds, rust).sort()).toEqual(["launcher/src/prepare.rs", "src/workerd/launch.rs"]);
+    expect(filesWith(builds, rust)).toEqual(["src/workerd/launch.rs"]);
+    expect(
+      filesWith(/\bexecv|fexecve/, rust).filter((path) => !path.startsWith("launcher/src/jail/")),
+    ).toEqual(["launcher/src/sys.rs"]);
   });
 
   it("only launch.rs says which environment a child gets, beginning with none (3)", () => {

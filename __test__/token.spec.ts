@@ -9,6 +9,7 @@ const printed = useConsole();
 afterEach(() => vi.unstubAllEnvs());
 
 it("says who the plugin is and what it may, to the runner that signed it and while the plugin is loaded", async () => {
+  vi.stubEnv("EMDASH_SANDBOX_JAIL", "off");
   vi.stubEnv("EMDASH_WORKERD_BIN", join(import.meta.dirname, "fixtures/fake-workerd/tells-token.mjs"));
   const [runner, other] = [makeRunner(), makeRunner()];
   const plugin = await loadPlugin(runner, "", {

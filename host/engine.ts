@@ -1,17 +1,27 @@
 /** What runs the plugins of a runner: the addon, with a process for each. */
 import type { NativeRunner } from "../index.js";
+import { jailRefusal } from "./jail.js";
 import { loadNative } from "./native.js";
 import { nativeOptions, type RunnerOptions } from "./options.js";
-import { findWorkerd, type WorkerdBinary } from "./workerd-binary.js";
+import type { RunnerStatus } from "./status.js";
+import { findWorkerd } from "./workerd-binary.js";
 
 /** The addon's runner, or what answers as it does. `wake` is called when there is something to drain. */
 export type CreateEngine = (wake: () => void) => NativeRunner;
 
 /** `reason` is a sentence for the site's owner, with the remedy. */
 export type FoundEngine =
-  | { ok: true; create: CreateEngine; workerd: WorkerdBinary | null } | { ok: false; reason: string };
+  | { ok: true; create: CreateEngine; means: Means }
+  | { ok: false; reason: string };
 
-/** Looks whether it can run here; starts nothing. */
+/** What plugins run in, as `status()` tells it. */
+export type Means = Pick<RunnerStatus, "workerd" | "jail">;
+
+/**
+ * Looks whether it can run here; starts nothing.
+ *
+ * @throws Error as the addon's constructor, when an option is none
+ */
 export type Engine = (options: RunnerOptions) => FoundEngine;
 
 export const processEngine: Engine = (options) => {
@@ -21,5 +31,8 @@ export const processEngine: Engine = (options) => {
   if (!workerd.ok) return workerd;
   const { addon, launcher } = native.native;
   const settings = nativeOptions(options, { launcher, workerd: workerd.binary.path }, process.env);
-  return { ok: true, create: (wake) => new addon.NativeRunner(settings, wake), workerd: workerd.binary };
+  const refusal = jailRefusal(addon, settings.jail);
+  if (refusal !== null) return { ok: false, reason: refusal };
+  const means = { workerd: workerd.binary, jail: addon.jailReport(settings.jail) };
+  return { ok: true, create: (wake) => new addon.NativeRunner(settings, wake), means };
 };

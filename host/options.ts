@@ -18,6 +18,9 @@ export function nativeOptions(
 ): NativeOptions {
   return {
     ...paths,
+    jail: env.EMDASH_SANDBOX_JAIL?.trim() || "auto",
+    // For tests; see CONTRIBUTING.md.
+    isJailStrict: env.EMDASH_SANDBOX_JAIL_STRICT === "1",
     environment: inherited(env),
     site: JSON.stringify(site(options.siteInfo)),
     preset: env.EMDASH_SANDBOX_LIMITS?.trim() || null,

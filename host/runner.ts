@@ -2,7 +2,7 @@
 import type { SandboxEmailSendCallback, SandboxRunner } from "emdash";
 import type { NativeClaims } from "../index.js";
 import type { Answer, Host, PluginScope } from "./bridge/index.js";
-import { type Engine, processEngine } from "./engine.js";
+import { type Engine, type Means, processEngine } from "./engine.js";
 import { loadError, SandboxUnavailableError, systemRefusal } from "./errors.js";
 import { type EventOf, Inbox } from "./inbox.js";
 import { printLog, warn } from "./log.js";
@@ -13,7 +13,6 @@ import { refusalOf, report } from "./refusal.js";
 import { Replacements } from "./replacements.js";
 import { limitsStatus, pluginStatus, type RunnerStatus } from "./status.js";
 import { callWithin, within } from "./within.js";
-import type { WorkerdBinary } from "./workerd-binary.js";
 
 type Manifest = Parameters<SandboxRunner["load"]>[0];
 
@@ -26,7 +25,7 @@ export class WorkerdSandboxRunner implements SandboxRunner {
   readonly #host: { -readonly [Part in keyof Host]: Host[Part] };
   readonly #inbox: Inbox | undefined;
   readonly #unavailable: string | null = null;
-  readonly #workerd: WorkerdBinary | null = null;
+  readonly #means: Means = { workerd: null, jail: null };
   /** By the addon's number: those that are loaded, and those whose process has not ended yet. */
   readonly #plugins = new Map<number, SandboxedPlugin>();
   readonly #replacements = new Replacements();
@@ -34,14 +33,14 @@ export class WorkerdSandboxRunner implements SandboxRunner {
   /** @internal `engine` is not for sites: `MiniflareDevRunner` brings another one. */
   constructor(options: RunnerOptions, engine: Engine = processEngine) {
     this.#host = hostOf(options);
-    const found = engine(options);
-    if (!found.ok) {
-      this.#unavailable = found.reason;
-      warn(`Plugins can't run: ${this.#unavailable}`);
-      return;
-    }
-    this.#workerd = found.workerd;
     try {
+      const found = engine(options);
+      if (!found.ok) {
+        this.#unavailable = found.reason;
+        warn(`Plugins can't run: ${this.#unavailable}`);
+        return;
+      }
+      this.#means = found.means;
       this.#inbox = new Inbox(found.create, {
         onReady: ({ plugin, hooks }) => {
           this.#plugins.get(plugin)?.learnHooks(hooks);
@@ -72,7 +71,7 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     return {
       available: this.isAvailable(),
       unavailableReason: this.#unavailable,
-      workerd: this.#workerd,
+      ...this.#means,
       limits: this.#inbox ? limitsStatus(this.#inbox.native.limits()) : null,
       plugins: this.#inbox?.native.status().map(pluginStatus) ?? [],
     };

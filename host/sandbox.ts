@@ -3,4 +3,4 @@ export { type BridgeHandlerOptions, createBridgeHandler } from "./bridge-handler
 export { MiniflareDevRunner } from "./dev/runner.js";
 export { createSandboxRunner } from "./factory.js";
 export { WorkerdSandboxRunner } from "./runner.js";
-export type { LimitsStatus, PluginState, PluginStatus, RunnerStatus } from "./status.js";
+export type { JailStatus, LimitsStatus, PluginState, PluginStatus, RunnerStatus } from "./status.js";

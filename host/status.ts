@@ -1,5 +1,5 @@
 /** What `status()` tells: plain data, for a health endpoint or an operator's eyes. */
-import type { NativeLimits, NativePluginStatus } from "../index.js";
+import type { NativeJailReport, NativeLimits, NativePluginStatus } from "../index.js";
 
 export interface RunnerStatus {
   /** Whether plugins can run here. */
@@ -11,11 +11,15 @@ export interface RunnerStatus {
    * development with miniflare, which brings its own.
    */
   workerd: { path: string; version: string | null } | null;
+  /** What the kernel's jail around each process comes to; null in development with miniflare, which has none. */
+  jail: JailStatus | null;
   /** What plugins are held to. */
   limits: LimitsStatus | null;
   /** Those that are loaded or still ending, in the order in which they were loaded. */
   plugins: PluginStatus[];
 }
+
+export type JailStatus = NativeJailReport;
 
 export interface LimitsStatus {
   /** Processor time of one hook or route. */

@@ -119,7 +119,10 @@ async function buildLauncher() {
       "build",
       "--release",
       "--locked",
+      // By its name: the package has a program for tests as well.
       "-p",
+      "emdash-sandbox-launcher",
+      "--bin",
       "emdash-sandbox-launcher",
       "--message-format=json-render-diagnostics",
     ],

@@ -6,6 +6,7 @@
 //! - [`workerd`]: one process: configuration, launch, readiness, output, end
 //! - [`channel`]: frames over the process's socket
 //! - `backing`: the server for what is too large for a frame
+//! - [`jail`]: what is put around that process, and what this kernel gives for it
 //! - [`bridge`]: the operations that a plugin may ask for
 //! - [`dev`]: what the development runner, which has no process of ours, takes from all this
 //! - `sys`: the only `unsafe`
@@ -17,6 +18,7 @@ pub mod bridge;
 mod channel;
 pub mod dev;
 pub mod error;
+pub mod jail;
 mod json;
 pub mod limits;
 pub mod manifest;

@@ -1,14 +1,18 @@
 //! Stands between Node and workerd: prepares a plugin's process, then becomes workerd.
 //!
-//! Usage, from the addon only: `emdash-sandbox-launcher <parent pid> <program> <argument>…`. Standard input is a Unix
-//! socket on which one message brings the descriptors that the program needs; `{fd:N}` in an argument stands for the
-//! N-th of them. Having this as a program of its own lets Node's process use `posix_spawn`: what must happen between
+//! Usage, from the addon only: `emdash-sandbox-launcher <parent pid> <jail> <program> <argument>…`. The jail is a policy
+//! and its layers, such as `try:files,calls`. Standard input is a Unix socket on which one message brings the
+//! descriptors that the program needs; `{fd:N}` in an argument stands for the number of the N-th of them. Having this as a program of its own lets Node's process use `posix_spawn`: what must happen between
 //! fork and exec happens here, in a small address space, instead of in a copy of Node's.
 
 use std::process::ExitCode;
 
 #[cfg(target_os = "linux")]
+mod jail;
+#[cfg(target_os = "linux")]
 mod prepare;
+#[cfg(target_os = "linux")]
+mod program;
 #[cfg(target_os = "linux")]
 mod sys;
 

@@ -5,31 +5,35 @@ use std::fmt;
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::Command;
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Signal, chdir, getppid, set_parent_process_death_signal, setsid};
 
-use crate::sys::mark_all_close_on_exec;
+use crate::jail::{Plan, Refused};
+use crate::program::Program;
+use crate::sys::{mark_all_close_on_exec, reset_signals};
 
 /// More than the addon sends (configuration, socket, control, backing); a bound only so that the buffer has one.
 const MAX_DESCRIPTORS: usize = 8;
+
+/// Where a descriptor can be named by its number alone, which is the only name that the jail lets it connect to.
+const OWN_DESCRIPTORS: &str = "/proc/self/fd";
 
 /// Returns only when something failed: on success this process is the program.
 pub(crate) fn run(arguments: Vec<OsString>) -> Failure {
     match prepare(arguments) {
         Err(failure) => failure,
-        Ok(mut command) => Failure::new("can't execute workerd", command.exec()),
+        Ok(program) => Failure::new("can't execute workerd", program.execute()),
     }
 }
 
-fn prepare(arguments: Vec<OsString>) -> Result<Command, Failure> {
+fn prepare(arguments: Vec<OsString>) -> Result<Program, Failure> {
     let mut arguments = arguments.into_iter();
     let parent = arguments.next().and_then(|pid| pid.to_str()?.parse::<i32>().ok());
-    let (Some(parent), Some(program)) = (parent, arguments.next()) else {
+    let plan = arguments.next().and_then(|plan| Plan::parse(plan.to_str()?));
+    let (Some(parent), Some(plan), Some(path)) = (parent, plan, arguments.next()) else {
         return Err(Failure::new(
             "is started by the addon only",
             io::ErrorKind::InvalidInput.into(),
@@ -44,20 +48,28 @@ fn prepare(arguments: Vec<OsString>) -> Result<Command, Failure> {
             .map_err(|e| Failure::new("can't hand over a descriptor", e.into()))?;
     }
     forget_standard_input()?;
+    reset_signals().map_err(|error| Failure::new("can't reset its signals", error))?;
     // A new session: a terminal's Ctrl-C is Node's to handle, not the plugin's process's to die of.
     setsid().map_err(|error| Failure::new("can't start a session", error.into()))?;
-    chdir("/").map_err(|error| Failure::new("can't leave the folder", error.into()))?;
+    chdir(OWN_DESCRIPTORS).map_err(|error| Failure::new("can't leave the folder", error.into()))?;
     rustix::thread::set_no_new_privs(true).map_err(|e| Failure::new("can't give up privileges", e.into()))?;
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this process becomes the command: nothing is built beside it"
-    )]
-    let mut command = Command::new(program);
-    command.args(arguments.map(|argument| substitute(argument, &descriptors)));
-    // The descriptors must outlive this function: exec takes them over.
+    let arguments = arguments.map(|argument| substitute(argument, &descriptors));
+    let mut program =
+        Program::new(path, arguments).map_err(|error| Failure::new("can't take its arguments", error))?;
+    program.descriptor_digits = digits(&descriptors);
+    plan.apply(&program)?;
+    // The descriptors must outlive this function: the program takes them over.
     std::mem::forget(descriptors);
-    Ok(command)
+    Ok(program)
+}
+
+/// Of the longest of their numbers.
+fn digits(descriptors: &[OwnedFd]) -> usize {
+    let lengths = descriptors
+        .iter()
+        .map(|descriptor| descriptor.as_raw_fd().to_string().len());
+    lengths.max().unwrap_or(1)
 }
 
 /// The kernel kills this process, also once it is workerd, when the thread that spawned it ends. It could have ended
@@ -124,6 +136,12 @@ pub(crate) struct Failure {
 impl Failure {
     fn new(what: &'static str, source: io::Error) -> Self {
         Self { what, source }
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        Self::new("can't jail workerd", io::Error::other(refused.to_string()))
     }
 }
 

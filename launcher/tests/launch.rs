@@ -6,47 +6,25 @@
 )]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use std::io::{IoSlice, Read, Write};
-use std::mem::MaybeUninit;
+mod support;
+
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::process::{Command, Output, Stdio};
 
-use rustix::net::{
-    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg,
-    socketpair,
-};
+use support::{LAUNCHER, start, text};
 
-const LAUNCHER: &str = env!("CARGO_BIN_EXE_emdash-sandbox-launcher");
+/// These tests are about the steps around the jail.
+const NO_LAYERS: &str = "must:";
 
 fn launch(parent: u32, arguments: &[&str], descriptors: &[BorrowedFd<'_>]) -> Output {
-    let (ours, theirs) = socketpair(
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .unwrap();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    assert!(ancillary.push(SendAncillaryMessage::ScmRights(descriptors)));
-    sendmsg(&ours, &[IoSlice::new(b"!")], &mut ancillary, SendFlags::empty()).unwrap();
-    Command::new(LAUNCHER)
-        .arg(parent.to_string())
-        .args(arguments)
-        .env_clear()
-        .env("LANG", "C")
-        .stdin(theirs)
-        .stderr(Stdio::piped())
-        .output()
-        .unwrap()
+    let mut command = Command::new(LAUNCHER);
+    command.arg(parent.to_string()).arg(NO_LAYERS).args(arguments);
+    start(&mut command, descriptors)
 }
 
 fn pipe() -> (std::io::PipeReader, std::io::PipeWriter) {
     std::io::pipe().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
 }
 
 #[test]
@@ -94,9 +72,30 @@ fn it_stands_in_a_session_of_its_own_without_privileges_to_gain_and_with_the_par
     assert_eq!(session, pid, "it leads its session");
     assert_eq!(
         &lines[1..],
-        ["/", "NoNewPrivs: 1"],
-        "standard input is empty, and the folder is the root"
+        [&format!("/proc/{pid}/fd"), "NoNewPrivs: 1"],
+        "standard input is empty, and the folder is that of its own descriptors"
     );
+}
+
+#[test]
+fn signals_do_what_they_do_by_default_whatever_the_parent_had_set() {
+    let (reader, _writer) = pipe();
+    // A shell that ignores them, as nohup does, and becomes the launcher: the parent is still this process.
+    let mut command = Command::new("/bin/sh");
+    command
+        .args(["-c", "trap '' HUP TERM USR1; exec \"$@\"", "sh", LAUNCHER])
+        .args([
+            &std::process::id().to_string(),
+            NO_LAYERS,
+            "/bin/cat",
+            "/proc/self/status",
+        ]);
+    let output = start(&mut command, &[reader.as_fd()]);
+    let said = text(&output.stdout);
+    for set in ["SigBlk", "SigIgn"] {
+        let line = said.lines().find(|line| line.starts_with(set)).unwrap();
+        assert_eq!(line.split_whitespace().last(), Some("0000000000000000"), "{line}");
+    }
 }
 
 #[test]
@@ -128,7 +127,14 @@ fn what_can_not_be_executed_is_named() {
 
 #[test]
 fn started_by_hand_it_says_that_it_is_not_for_that() {
-    for arguments in [&[][..], &["12"], &["x", "/bin/true"]] {
+    for arguments in [
+        &[][..],
+        &["12"],
+        &["12", "must:"],
+        &["x", "must:", "/bin/true"],
+        &["12", "/bin/true"],
+        &["12", "must:everything", "/bin/true"],
+    ] {
         let output = Command::new(LAUNCHER)
             .args(arguments)
             .stdin(Stdio::null())
@@ -142,7 +148,7 @@ fn started_by_hand_it_says_that_it_is_not_for_that() {
         );
     }
     let mut child = Command::new(LAUNCHER)
-        .args([&std::process::id().to_string(), "/bin/true"])
+        .args([&std::process::id().to_string(), NO_LAYERS, "/bin/true"])
         .stdin(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

@@ -3,6 +3,7 @@
 mod check;
 mod dev;
 mod event;
+mod jail;
 mod runner;
 mod status;
 
@@ -11,3 +12,4 @@ pub use self::dev::{
     DescribeOutcome, NativeDescription, NativeDev, NativeFrame, NativeGuest, NativeModule, explain_output,
     guest, printable_line, read_frame,
 };
+pub use self::jail::{NativeJailLayer, NativeJailReport, jail_report};

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use super::event::NativeEvent;
 use super::status::{NativeLimits, NativePluginStatus};
 use crate::error::{Error, ErrorCode, Refusal, RouteError};
+use crate::jail::{Jail, Kernel, Mode};
 use crate::limits::{Given, Limits, Timing, Wanted};
 use crate::supervisor::{Answer, Kind, Options, Outbox, Supervisor, Within};
 use crate::workerd::Programs;
@@ -21,6 +22,10 @@ pub struct NativeOptions {
     pub launcher: String,
     /// Path of the workerd executable.
     pub workerd: String,
+    /// What is put around a plugin's process: `auto`, `require` or `off`.
+    pub jail: String,
+    /// For tests: a system call that nobody expected ends the process, instead of failing.
+    pub is_jail_strict: bool,
     /// All of the environment that a plugin's process gets: names and values.
     pub environment: Vec<(String, String)>,
     /// `ctx.site`, as JSON text.
@@ -271,6 +276,7 @@ impl NativeOptions {
             programs: Programs {
                 launcher: self.launcher.into(),
                 workerd: self.workerd.into(),
+                jail: Jail::new(Mode::parse(&self.jail)?, &Kernel::probe(), self.is_jail_strict),
                 environment: self
                     .environment
                     .into_iter()

@@ -37,6 +37,42 @@ pub(crate) fn process_cpu_time(process_id: u32) -> io::Result<Duration> {
     Ok(Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0)))
 }
 
+/// The version of Landlock that the kernel has: a question, which makes no ruleset.
+#[cfg(target_os = "linux")]
+pub(crate) fn landlock_abi() -> io::Result<u32> {
+    const VERSION: libc::c_uint = 1;
+    // SAFETY: with this flag the call reads no memory (its first argument must be null) and gives back a number.
+    let outcome = unsafe {
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            std::ptr::null::<libc::c_void>(),
+            0_usize,
+            VERSION,
+        )
+    };
+    u32::try_from(outcome).map_err(|_| io::Error::last_os_error())
+}
+
+/// Whether the kernel has filters that end a process: a question, which installs none.
+#[cfg(target_os = "linux")]
+pub(crate) fn seccomp_can_kill() -> io::Result<()> {
+    let action: u32 = libc::SECCOMP_RET_KILL_PROCESS;
+    // SAFETY: this operation reads the four bytes of `action`, which outlive the call, and no more.
+    let outcome = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_GET_ACTION_AVAIL,
+            0,
+            &raw const action,
+        )
+    };
+    if outcome == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,12 +22,15 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::config::{BACKING, SOCKET};
 use super::socket::PrivateSocket;
+use crate::jail::Jail;
 
 /// The programs and the environment that every process of a runner is made of.
 #[derive(Debug, Clone)]
 pub struct Programs {
     pub launcher: PathBuf,
     pub workerd: PathBuf,
+    /// What is put around workerd.
+    pub jail: Jail,
     /// All that the child's environment holds.
     pub environment: Vec<(OsString, OsString)>,
 }
@@ -94,11 +97,13 @@ pub(super) fn launch(launch: &Launch) -> io::Result<Launched> {
 
     let mut child = Command::new(&launch.programs.launcher)
         .arg(std::process::id().to_string())
+        .arg(launch.programs.jail.argument())
         .arg(&launch.programs.workerd)
         .arg("serve")
         .arg(format!("--socket-fd={SOCKET}={{fd:1}}"))
         .arg("--control-fd={fd:2}")
-        .arg(format!("--external-addr={BACKING}=unix:/proc/self/fd/{{fd:3}}"))
+        // Its number is its name where the launcher leaves it, and the only kind of name that the jail can be connected by.
+        .arg(format!("--external-addr={BACKING}=unix:{{fd:3}}"))
         .args(["/proc/self/fd/{fd:0}", "config"])
         .env_clear()
         .envs(

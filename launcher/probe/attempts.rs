@@ -1,0 +1,208 @@
+//! What the probe can try. An attempt that succeeds has really done it.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what is forbidden elsewhere is what is to fail here"
+)]
+
+use std::cell::Cell;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
+
+use crate::raw::{self, address, call};
+
+pub(crate) fn attempt(name: &str, arguments: &[&str]) -> io::Result<()> {
+    let argument = |at: usize| {
+        arguments
+            .get(at)
+            .copied()
+            .ok_or_else(|| io::Error::other("an argument is missing"))
+    };
+    let number = |at: usize| argument(at)?.parse::<i64>().map_err(io::Error::other);
+    match name {
+        // What must go on working.
+        "thread" => std::thread::Builder::new()
+            .spawn(|| ())?
+            .join()
+            .map_err(|_| io::Error::other("it panicked")),
+        "random" => File::open("/dev/urandom")?.read_exact(&mut [0; 8]),
+        "connect-descriptor" => UnixStream::connect(argument(0)?).map(drop),
+
+        // Files.
+        "read" => fs::read(argument(0)?).map(drop),
+        "read-memory" => read_memory(argument(0)?, number(1)?),
+        "write-new" => File::create(argument(0)?)?.write_all(b"x"),
+        "truncate" => OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_TRUNC)
+            .open(argument(0)?)
+            .map(drop),
+        "truncate-by-name" => {
+            let path = std::ffi::CString::new(argument(0)?)?;
+            call(libc::SYS_truncate, &[address(path.as_c_str()), 0]).map(drop)
+        }
+        "remove" => fs::remove_file(argument(0)?),
+        "make-folder" => fs::create_dir(argument(0)?),
+        "make-link" => std::os::unix::fs::symlink("/etc/passwd", argument(0)?),
+        "rename" => fs::rename(argument(0)?, format!("{}-renamed", argument(0)?)),
+        "permissions" => fs::set_permissions(argument(0)?, fs::Permissions::from_mode(0o777)),
+        "list" => fs::read_dir(argument(0)?)
+            .map(drop)
+            .and_then(|()| list(argument(0)?)),
+        "memory-file" => call(libc::SYS_memfd_create, &[address(c"x"), 0]).map(drop),
+
+        // Sockets.
+        "tcp" => TcpStream::connect(argument(0)?).map(drop),
+        "tcp-listen" => TcpListener::bind(argument(0)?).map(drop),
+        "udp" => UdpSocket::bind("0.0.0.0:0")?
+            .send_to(b"x", argument(0)?)
+            .map(drop),
+        "netlink" => socket(libc::AF_NETLINK, libc::SOCK_RAW, 0),
+        "packet" => socket(libc::AF_PACKET, libc::SOCK_RAW, 0),
+        "vsock" => socket(libc::AF_VSOCK, libc::SOCK_STREAM, 0),
+        "abstract" => UnixStream::connect_addr(&SocketAddr::from_abstract_name(argument(0)?)?).map(drop),
+        "named" => UnixStream::connect(argument(0)?).map(drop),
+        "named-by-descriptor" => named_by_descriptor(argument(0)?),
+        "datagram" => UnixDatagram::unbound()?.send_to(b"x", argument(0)?).map(drop),
+        "datagram-of-a-pair" => UnixDatagram::pair()?.0.send_to(b"x", argument(0)?).map(drop),
+        "listen-by-name" => std::os::unix::net::UnixListener::bind(argument(0)?).map(drop),
+
+        // Other processes.
+        "signal" => call(libc::SYS_kill, &[number(0)?, libc::SIGWINCH.into()]).map(drop),
+        "signal-all" => call(libc::SYS_kill, &[-1, 0]).map(drop),
+        "signal-thread" => call(libc::SYS_tgkill, &[number(0)?, number(0)?, libc::SIGWINCH.into()]).map(drop),
+        "signal-by-descriptor" => {
+            let pidfd = call(libc::SYS_pidfd_open, &[number(0)?, 0])?;
+            call(libc::SYS_pidfd_send_signal, &[pidfd, libc::SIGWINCH.into(), 0, 0]).map(drop)
+        }
+        "signal-by-owner" => signal_by_owner(number(0)?),
+        "ptrace" => {
+            call(libc::SYS_ptrace, &[libc::PTRACE_SEIZE.into(), number(0)?, 0, 0])?;
+            // Given back, for the tests' own process is what was seized.
+            let _ = call(libc::SYS_ptrace, &[libc::PTRACE_DETACH.into(), number(0)?, 0, 0]);
+            Ok(())
+        }
+        "read-process" => {
+            let byte = Cell::new(0_u8);
+            let local = [address(&byte), 1];
+            let remote = [number(1)?, 1];
+            call(
+                libc::SYS_process_vm_readv,
+                &[number(0)?, address(&local), 1, address(&remote), 1, 0],
+            )
+            .map(drop)
+        }
+        "limits-of-another" => {
+            let limit = Cell::new([0_u64; 2]);
+            call(
+                libc::SYS_prlimit64,
+                &[number(0)?, libc::RLIMIT_CPU.into(), 0, address(&limit)],
+            )
+            .map(drop)
+        }
+
+        // New processes and programs.
+        "execute" => raw::execute(argument(0)?, argument(1)?),
+        "fork" => raw::fork(),
+        "clone" => raw::clone(0),
+        "clone-users" => raw::clone(libc::CLONE_NEWUSER),
+        "clone3" => {
+            let mut arguments = [0_u64; 11];
+            arguments[4] = libc::SIGCHLD.unsigned_abs().into();
+            if call(libc::SYS_clone3, &[address(&arguments), 88])? == 0 {
+                std::process::exit(0);
+            }
+            Ok(())
+        }
+
+        // The kernel.
+        "io_uring" => {
+            let parameters = Cell::new([0_u8; 120]);
+            call(libc::SYS_io_uring_setup, &[4, address(&parameters)]).map(drop)
+        }
+        "users" => call(libc::SYS_unshare, &[libc::CLONE_NEWUSER.into()]).map(drop),
+        "mount" => {
+            let (kind, place) = (c"tmpfs", c"/mnt");
+            call(
+                libc::SYS_mount,
+                &[address(kind), address(place), address(kind), 0, 0],
+            )
+            .map(drop)
+        }
+        "bpf" => call(libc::SYS_bpf, &[0, 0, 0]).map(drop),
+        "performance" => call(libc::SYS_perf_event_open, &[0, 0, -1, -1, 0]).map(drop),
+        "userfaultfd" => call(libc::SYS_userfaultfd, &[1]).map(drop),
+        "key" => call(libc::SYS_keyctl, &[0, -3, 1]).map(drop),
+        "other-architecture" => call(0x4000_0000 | libc::SYS_getpid, &[]).map(drop),
+
+        // Its own limits.
+        "more-descriptors" => {
+            let limit = [4096_u64; 2];
+            call(
+                libc::SYS_prlimit64,
+                &[0, libc::RLIMIT_NOFILE.into(), address(&limit), 0],
+            )
+            .map(drop)
+        }
+        "orphan" => call(libc::SYS_prctl, &[libc::PR_SET_PDEATHSIG.into(), 0]).map(drop),
+        "leave-folder" => std::env::set_current_dir("/"),
+        "core" => core(argument(0)?),
+        _ => Err(io::Error::other("no such attempt")),
+    }
+}
+
+fn read_memory(path: &str, at: i64) -> io::Result<()> {
+    let mut memory = File::open(path)?;
+    memory.seek(SeekFrom::Start(at.unsigned_abs()))?;
+    memory.read_exact(&mut [0])
+}
+
+fn list(path: &str) -> io::Result<()> {
+    fs::read_dir(path)?.try_for_each(|entry| entry.map(drop))
+}
+
+fn socket(family: i32, kind: i32, protocol: i64) -> io::Result<()> {
+    call(libc::SYS_socket, &[family.into(), kind.into(), protocol]).map(drop)
+}
+
+/// Where the process stands, a number is a descriptor's name; if that descriptor is a name of somebody's socket…
+fn named_by_descriptor(path: &str) -> io::Result<()> {
+    let name = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_PATH)
+        .open(path)?;
+    UnixStream::connect(name.as_raw_fd().to_string()).map(drop)
+}
+
+/// The kernel sends a signal to whom a descriptor names as its owner, when there is something to read.
+fn signal_by_owner(owner: i64) -> io::Result<()> {
+    let (reader, mut writer) = io::pipe()?;
+    let reader: OwnedFd = reader.into();
+    let fd = reader.as_raw_fd().into();
+    call(libc::SYS_fcntl, &[fd, libc::F_SETOWN.into(), owner])?;
+    call(libc::SYS_fcntl, &[fd, F_SETSIG, libc::SIGWINCH.into()])?;
+    call(libc::SYS_fcntl, &[fd, libc::F_SETFL.into(), libc::O_ASYNC.into()])?;
+    writer.write_all(b"x")
+}
+
+/// `libc` has it for some C libraries only.
+const F_SETSIG: i64 = 10;
+
+/// With as large a core as may be, in a folder that can be written to.
+fn core(folder: &str) -> io::Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Core).maximum;
+    setrlimit(
+        Resource::Core,
+        Rlimit {
+            current: maximum,
+            maximum,
+        },
+    )?;
+    std::env::set_current_dir(folder)?;
+    std::process::abort()
+}

@@ -1,0 +1,59 @@
+//! System calls as an attacker makes them: without a library in between that might think better of it.
+#![allow(
+    unsafe_code,
+    reason = "a system call with numbers and pointers to live values, whatever it does"
+)]
+
+use std::ffi::{CString, c_long};
+use std::io;
+
+/// The arguments are numbers, or addresses of values that the caller keeps alive.
+pub(crate) fn call(number: c_long, arguments: &[c_long]) -> io::Result<c_long> {
+    let [a, b, c, d, e, f] = std::array::from_fn(|at| arguments.get(at).copied().unwrap_or_default());
+    // SAFETY: see above; the attempts pass nothing that the kernel would write beyond.
+    let outcome = unsafe { libc::syscall(number, a, b, c, d, e, f) };
+    if outcome < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(outcome)
+}
+
+/// The address of a value, for [`call`].
+pub(crate) fn address<T: ?Sized>(value: &T) -> c_long {
+    std::ptr::from_ref(value).cast::<u8>() as c_long
+}
+
+/// Becomes the program; the call is made by hand, so that nothing is looked up.
+pub(crate) fn execute(program: &str, argument: &str) -> io::Result<()> {
+    let (program, argument) = (CString::new(program)?, CString::new(argument)?);
+    let list = [address(program.as_c_str()), address(argument.as_c_str()), 0];
+    call(
+        libc::SYS_execve,
+        &[address(program.as_c_str()), address(&list), address(&list[2])],
+    )?;
+    Ok(())
+}
+
+/// A child by `fork`, which ends at once.
+pub(crate) fn fork() -> io::Result<()> {
+    // SAFETY: the child makes no call but `_exit`, which is allowed after a fork at any time.
+    let child = unsafe { libc::fork() };
+    match child {
+        -1 => Err(io::Error::last_os_error()),
+        // SAFETY: as above.
+        0 => unsafe { libc::_exit(0) },
+        _ => Ok(()),
+    }
+}
+
+/// A child by `clone` with these flags, which ends at once.
+pub(crate) fn clone(flags: i32) -> io::Result<()> {
+    let flags = c_long::from(flags | libc::SIGCHLD);
+    // SAFETY: without CLONE_VM this is a fork, and the child makes no call but `_exit`.
+    match unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) } {
+        -1 => Err(io::Error::last_os_error()),
+        // SAFETY: as above.
+        0 => unsafe { libc::_exit(0) },
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,67 @@
+//! What the process itself may use: resource limits and capabilities.
+
+use std::io;
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::{CapabilitySet, CapabilitySets, capabilities, set_capabilities};
+
+use crate::program::Program;
+
+/// Less than the smallest core file, so none is written. Zero would do for files, but a core that goes to a program
+/// (`core_pattern` with a pipe, as of systemd and Ubuntu) ignores the limit; one byte is the value at which the kernel
+/// starts no such program either.
+const CORE_BYTES: u64 = 1;
+
+/// Nothing is to be written to a file; pipes and sockets don't count.
+const FILE_BYTES: u64 = 0;
+
+/// Linux's own default for a process. workerd has about twenty open, and one more for each connection.
+const DESCRIPTORS: u64 = 1024;
+
+/// Not the address space: V8 reserves much more than it uses.
+pub(super) fn limit() -> io::Result<()> {
+    lower(Resource::Core, CORE_BYTES)?;
+    lower(Resource::Fsize, FILE_BYTES)?;
+    lower(Resource::Nofile, DESCRIPTORS)
+}
+
+/// Both the soft and the hard limit, so that only a privileged process could raise it again.
+fn lower(resource: Resource, to: u64) -> io::Result<()> {
+    let to = getrlimit(resource).maximum.map_or(to, |maximum| maximum.min(to));
+    let limit = Rlimit {
+        current: Some(to),
+        maximum: Some(to),
+    };
+    Ok(setrlimit(resource, limit)?)
+}
+
+/// Root's process gets none back when it executes workerd, because of `no_new_privs`.
+pub(super) fn drop_capabilities(program: &Program) -> io::Result<()> {
+    let held = capabilities(None)?;
+    // By opening it, as workerd itself does to begin with.
+    let reachable = || open(program.path(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    set(CapabilitySet::empty(), held.permitted)?;
+    if reachable().is_ok() {
+        return set(CapabilitySet::empty(), CapabilitySet::empty());
+    }
+    // A site of root in the folder of somebody else: workerd could not be executed, nor read itself.
+    let kept = held.permitted & CapabilitySet::DAC_READ_SEARCH;
+    set(kept, kept)?;
+    match reachable() {
+        Ok(_) => Err(io::Error::other(
+            "CAP_DAC_READ_SEARCH is left, because workerd can't be reached without it: let others read its folder",
+        )),
+        // Not for want of a capability: executing it will say why.
+        Err(_) => set(CapabilitySet::empty(), CapabilitySet::empty()),
+    }
+}
+
+fn set(effective: CapabilitySet, permitted: CapabilitySet) -> io::Result<()> {
+    let sets = CapabilitySets {
+        effective,
+        permitted,
+        inheritable: CapabilitySet::empty(),
+    };
+    Ok(set_capabilities(None, sets)?)
+}

@@ -1,0 +1,481 @@
+//! What the jail prevents: a probe in workerd's place tries one thing after the other, within no layer, within each
+//! layer alone, and within all of them. Linux only, as it is.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what is forbidden elsewhere is what the jail is to prevent"
+)]
+
+mod support;
+
+use std::net::{TcpListener, UdpSocket};
+use std::os::fd::AsFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use support::{LAUNCHER, LAYERS, PROBE, launcher, start, text};
+
+/// One thing to try, and the layers of which each alone prevents it.
+struct Attempt {
+    name: &'static str,
+    arguments: Vec<String>,
+    held_by: &'static [&'static str],
+    /// Whether anybody can do it who is in no jail. What only root can do, or some kernels forbid, proves nothing there.
+    is_everyones: bool,
+}
+
+/// What the attempts are about, outside of the jail. It lives as long as they do.
+struct Outside {
+    folder: tempfile::TempDir,
+    attempts: Vec<Attempt>,
+    _listening: (
+        TcpListener,
+        Option<TcpListener>,
+        UdpSocket,
+        UnixListener,
+        UnixListener,
+        UnixDatagram,
+    ),
+}
+
+/// A process that Landlock keeps from files may not look into one that it does not.
+const FILES_OR_CALLS: &[&str] = &["files", "calls"];
+
+impl Outside {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        std::fs::write(path("site.db"), "secret").unwrap();
+        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+        let tcp6 = TcpListener::bind("[::1]:0").ok();
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        // As long as the jail's names may be, one longer, and as programs name theirs.
+        let abstract_name = format!("emdash-test-{}", folder.path().display());
+        let unnamed =
+            UnixListener::bind_addr(&SocketAddr::from_abstract_name(&abstract_name).unwrap()).unwrap();
+        let named = UnixListener::bind(path("postgres")).unwrap();
+        let datagrams = UnixDatagram::bind(path("log")).unwrap();
+
+        let this = std::process::id().to_string();
+        let secret = Box::new(1_u8);
+        let secret_at = (std::ptr::from_ref(&*secret) as usize).to_string();
+        // Read from outside while the attempts run.
+        Box::leak(secret);
+        let everyones = |name, arguments: &[&str], held_by| Attempt {
+            name,
+            arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+            held_by,
+            is_everyones: true,
+        };
+        let some = |name, arguments: &[&str], held_by| Attempt {
+            is_everyones: false,
+            ..everyones(name, arguments, held_by)
+        };
+        let tcp6_address = tcp6.as_ref().map_or("[::1]:1".to_owned(), |tcp6| {
+            tcp6.local_addr().unwrap().to_string()
+        });
+        let attempts = vec![
+            everyones("read", &["/etc/passwd"], &["files"]),
+            everyones("read", &[&path("site.db")], &["files"]),
+            everyones("read", &[&format!("/proc/{this}/environ")], &["files"]),
+            some(
+                "read-memory",
+                &[&format!("/proc/{this}/mem"), &secret_at],
+                &["files"],
+            ),
+            everyones("write-new", &[&path("new")], &["files", "calls", "limits"]),
+            everyones(
+                "write-new",
+                &["/dev/shm/emdash-sandbox-probe"],
+                &["files", "calls", "limits"],
+            ),
+            everyones("truncate", &[&path("truncate")], &["files", "calls"]),
+            everyones(
+                "truncate-by-name",
+                &[&path("truncate-by-name")],
+                &["files", "calls"],
+            ),
+            everyones("remove", &[&path("remove")], &["files", "calls"]),
+            everyones("rename", &[&path("rename")], &["files", "calls"]),
+            everyones("make-folder", &[&path("folder")], &["files", "calls"]),
+            everyones("make-link", &[&path("link")], &["files", "calls"]),
+            everyones("permissions", &[&path("permissions")], &["calls"]),
+            everyones("list", &["/"], &["calls"]),
+            everyones("list", &[&path("")], &["calls"]),
+            everyones("memory-file", &[], &["calls"]),
+            everyones(
+                "tcp",
+                &[&tcp.local_addr().unwrap().to_string()],
+                &["network", "calls"],
+            ),
+            Attempt {
+                is_everyones: tcp6.is_some(),
+                ..everyones("tcp", &[&tcp6_address], &["network", "calls"])
+            },
+            everyones("tcp-listen", &["127.0.0.1:0"], &["network", "calls"]),
+            everyones("udp", &[&udp.local_addr().unwrap().to_string()], &["calls"]),
+            everyones("netlink", &[], &["calls"]),
+            some("packet", &[], &["calls"]),
+            some("vsock", &[], &["calls"]),
+            everyones("abstract", &[&abstract_name], &["scope", "calls"]),
+            everyones("named", &[&path("postgres")], &["calls"]),
+            everyones("named-by-descriptor", &[&path("postgres")], &["calls"]),
+            everyones("datagram", &[&path("log")], &["calls"]),
+            everyones("datagram-of-a-pair", &[&path("log")], &["calls"]),
+            everyones("listen-by-name", &[&path("listener")], &["files", "calls"]),
+            everyones("signal", &[&this], &["scope", "calls"]),
+            everyones("signal-thread", &[&this], &["scope", "calls"]),
+            some("signal-by-descriptor", &[&this], &["scope", "calls"]),
+            // The layer `scope` lets the owner be named, and drops the signal.
+            everyones("signal-by-owner", &[&this], &["calls"]),
+            some("signal-all", &[], &["calls"]),
+            some("ptrace", &[&this], FILES_OR_CALLS),
+            some("read-process", &[&this, &secret_at], FILES_OR_CALLS),
+            everyones("limits-of-another", &[&this], &["calls"]),
+            everyones("execute", &["/bin/echo", "done"], &["files", "calls"]),
+            everyones("execute", &[PROBE, "random"], &["calls"]),
+            everyones("fork", &[], &["calls"]),
+            everyones("clone", &[], &["calls"]),
+            everyones("clone3", &[], &["calls"]),
+            some("clone-users", &[], &["calls"]),
+            some("users", &[], &["calls"]),
+            some("io_uring", &[], &["calls"]),
+            some("mount", &[], &["calls"]),
+            some("bpf", &[], &["calls"]),
+            some("performance", &[], &["calls"]),
+            some("userfaultfd", &[], &["calls"]),
+            some("key", &[], &["calls"]),
+            some("other-architecture", &[], &["calls"]),
+            some("more-descriptors", &[], &["calls"]),
+            everyones("orphan", &[], &["calls"]),
+            everyones("leave-folder", &[], &["calls"]),
+        ];
+        Self {
+            folder,
+            attempts,
+            _listening: (tcp, tcp6, udp, unnamed, named, datagrams),
+        }
+    }
+
+    /// What an attempt before has left is removed, and what it took away is there again.
+    fn set_up(&self, attempt: &Attempt) {
+        if let Some(path) = attempt
+            .arguments
+            .first()
+            .map(PathBuf::from)
+            .filter(|path| path.starts_with(&self.folder))
+        {
+            let renamed = format!("{}-renamed", path.display());
+            let _ = std::fs::remove_file(renamed);
+            match attempt.name {
+                "write-new" | "make-link" | "listen-by-name" => drop(std::fs::remove_file(&path)),
+                "make-folder" => drop(std::fs::remove_dir(&path)),
+                "truncate" | "truncate-by-name" | "remove" | "rename" | "permissions" => {
+                    std::fs::write(&path, "kept").unwrap();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What came of one within some layers: what it says, or the signal that ended it.
+    fn try_it(&self, attempt: &Attempt, layers: &str) -> String {
+        self.set_up(attempt);
+        let mut program = vec![PROBE, attempt.name];
+        program.extend(attempt.arguments.iter().map(String::as_str));
+        let output = probe(layers, &program);
+        if attempt.name == "write-new" {
+            let _ = std::fs::remove_file("/dev/shm/emdash-sandbox-probe");
+        }
+        outcome(&output)
+    }
+}
+
+fn probe(layers: &str, program: &[&str]) -> Output {
+    let (reader, _writer) = std::io::pipe().unwrap();
+    start(
+        &mut launcher(&format!("must:{layers}"), program),
+        &[reader.as_fd()],
+    )
+}
+
+/// Those that this kernel has. The oldest that we run tests on lacks the last one or two of Landlock's.
+fn layers() -> Vec<&'static str> {
+    let starts = |layer: &&str| outcome(&probe(layer, &[PROBE, "thread"])) == "done";
+    let layers: Vec<_> = LAYERS.into_iter().filter(starts).collect();
+    for layer in ["limits", "capabilities", "files", "calls"] {
+        assert!(
+            layers.contains(&layer),
+            "this machine can't test the jail: it lacks {layer}"
+        );
+    }
+    layers
+}
+
+fn outcome(output: &Output) -> String {
+    let said = text(&output.stdout);
+    match (output.status.signal(), said.trim_end()) {
+        (Some(signal), _) => format!("ended by signal {signal}"),
+        (None, "") => format!("started nothing: {}", text(&output.stderr)),
+        (None, said) => said.to_owned(),
+    }
+}
+
+fn is_prevented(outcome: &str) -> bool {
+    outcome.starts_with("refused: ") || outcome.starts_with("ended by signal ")
+}
+
+#[test]
+fn all_layers_together_prevent_everything() {
+    let outside = Outside::new();
+    let all = layers().join(",");
+    for attempt in &outside.attempts {
+        let came_of_it = outside.try_it(attempt, &all);
+        assert!(
+            is_prevented(&came_of_it),
+            "{} {:?}: {came_of_it}",
+            attempt.name,
+            attempt.arguments
+        );
+    }
+    let kept = ["truncate", "truncate-by-name", "remove", "rename"];
+    for name in kept {
+        let left = std::fs::read_to_string(outside.folder.path().join(name)).unwrap();
+        assert_eq!(left, "kept", "{name} did nothing");
+    }
+}
+
+#[test]
+fn each_layer_alone_prevents_its_part_because_another_may_be_missing() {
+    let (outside, there) = (Outside::new(), layers());
+    for attempt in &outside.attempts {
+        for layer in attempt.held_by.iter().filter(|layer| there.contains(layer)) {
+            let came_of_it = outside.try_it(attempt, layer);
+            assert!(
+                is_prevented(&came_of_it),
+                "{} {:?} within {layer}: {came_of_it}",
+                attempt.name,
+                attempt.arguments
+            );
+        }
+    }
+}
+
+#[test]
+fn without_a_jail_the_attempts_succeed_because_otherwise_they_would_show_nothing() {
+    let outside = Outside::new();
+    for attempt in outside.attempts.iter().filter(|attempt| attempt.is_everyones) {
+        let came_of_it = outside.try_it(attempt, "");
+        assert_eq!(came_of_it, "done", "{} {:?}", attempt.name, attempt.arguments);
+    }
+}
+
+#[test]
+fn what_workerd_needs_works_within_all_of_them() {
+    let all = layers().join(",");
+    for name in ["thread", "random"] {
+        assert_eq!(outcome(&probe(&all, &[PROBE, name])), "done", "{name}");
+    }
+    // The backing server, by the number of its descriptor.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s");
+    let _listener = UnixListener::bind(&path).unwrap();
+    let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;
+    let name = rustix::fs::open(&path, flags, rustix::fs::Mode::empty()).unwrap();
+    let program = [PROBE, "connect-descriptor", "{fd:0}"];
+    let output = start(&mut launcher(&format!("must:{all}"), &program), &[name.as_fd()]);
+    assert_eq!(outcome(&output), "done", "{}", text(&output.stderr));
+}
+
+#[test]
+fn the_dangerous_calls_end_the_process_and_the_others_are_not_there() {
+    const SIGSYS: &str = "ended by signal 31";
+    for fatal in [
+        "ptrace",
+        "users",
+        "clone-users",
+        "io_uring",
+        "mount",
+        "bpf",
+        "performance",
+        "userfaultfd",
+        "key",
+    ] {
+        let this = std::process::id().to_string();
+        assert_eq!(
+            outcome(&probe("calls", &[PROBE, fatal, &this])),
+            SIGSYS,
+            "{fatal}"
+        );
+    }
+    assert_eq!(
+        outcome(&probe("calls", &[PROBE, "execute", PROBE, "random"])),
+        SIGSYS
+    );
+    for absent in [
+        "fork",
+        "clone3",
+        "memory-file",
+        "netlink",
+        "orphan",
+        "leave-folder",
+    ] {
+        let came_of_it = outcome(&probe("calls", &[PROBE, absent]));
+        assert_eq!(
+            came_of_it, "refused: Function not implemented (os error 38)",
+            "{absent}"
+        );
+    }
+}
+
+#[test]
+fn strictly_an_unexpected_call_ends_the_process_because_a_test_must_see_it() {
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let strictly =
+        |program: &[&str]| outcome(&start(&mut launcher("strict:calls", program), &[reader.as_fd()]));
+    assert_eq!(strictly(&[PROBE, "memory-file"]), "ended by signal 31");
+    // glibc tries it for every thread, and copes.
+    assert_eq!(strictly(&[PROBE, "thread"]), "done");
+}
+
+#[test]
+fn no_core_is_dumped_because_it_would_hold_the_plugins_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = probe("limits", &[PROBE, "core", folder.path().to_str().unwrap()]);
+    assert_eq!(output.status.signal(), Some(6), "it aborts: {}", outcome(&output));
+    assert!(!output.status.core_dumped());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn nobody_is_jailed_as_well_as_root() {
+    if !rustix::process::geteuid().is_root() {
+        // The other tests run as somebody already.
+        return;
+    }
+    // Where nobody may execute them.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let [launcher, probe] = [LAUNCHER, PROBE].map(|program| {
+        let copy = folder.path().join(Path::new(program).file_name().unwrap());
+        std::fs::copy(program, &copy).unwrap();
+        copy
+    });
+    let (reader, _writer) = std::io::pipe().unwrap();
+    for (attempt, expected) in [
+        ("thread", "done"),
+        ("netlink", "refused: "),
+        ("bpf", "ended by signal 31"),
+    ] {
+        let mut command = std::process::Command::new("setpriv");
+        command
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"])
+            .arg(&launcher)
+            .arg(std::process::id().to_string())
+            .arg(format!("must:{}", layers().join(",")))
+            .args([probe.as_os_str(), attempt.as_ref()]);
+        let output = start(&mut command, &[reader.as_fd()]);
+        let came_of_it = outcome(&output);
+        assert!(came_of_it.starts_with(expected), "{attempt}: {came_of_it}");
+    }
+}
+
+#[test]
+fn a_program_that_only_a_capability_reaches_keeps_that_one_or_is_not_started_as_the_launcher_was_told() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root has one to keep.
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("probe");
+    std::fs::copy(PROBE, &copy).unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    std::os::unix::fs::chown(folder.path(), Some(65534), Some(65534)).unwrap();
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let jailed = |jail| {
+        start(
+            &mut launcher(jail, &[copy.as_os_str(), "thread".as_ref()]),
+            &[reader.as_fd()],
+        )
+    };
+    let refused = jailed("must:capabilities");
+    assert_eq!(refused.status.code(), Some(127));
+    assert!(
+        text(&refused.stderr).contains("CAP_DAC_READ_SEARCH is left"),
+        "{}",
+        text(&refused.stderr)
+    );
+    let output = jailed("try:capabilities");
+    assert_eq!(outcome(&output), "done");
+    assert!(
+        text(&output.stderr).contains("let others read its folder"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn a_kernel_that_lacks_a_layer_starts_the_program_without_it_or_not_at_all_as_it_was_told() {
+    let there = layers();
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let jailed = |lack: &str, policy: &str, attempt: &[&str]| {
+        let jail = format!("{policy}:{}", there.join(","));
+        let this = std::process::id().to_string();
+        let mut command = std::process::Command::new(PROBE);
+        command
+            .args(["without", lack, LAUNCHER, &this, &jail, PROBE])
+            .args(attempt);
+        start(&mut command, &[reader.as_fd()])
+    };
+    for (lack, missing) in [
+        ("landlock", &["scope", "network", "files"][..]),
+        ("forbidden:landlock", &["scope", "network", "files"]),
+        ("seccomp", &["calls"]),
+        ("landlock,seccomp", &["scope", "network", "files", "calls"]),
+    ] {
+        let missing: Vec<_> = missing.iter().filter(|layer| there.contains(layer)).collect();
+        let output = jailed(lack, "try", &["thread"]);
+        assert_eq!(outcome(&output), "done", "{lack}: {}", text(&output.stderr));
+        for layer in &missing {
+            let word = format!("goes on although the jail lacks its layer {layer}: ");
+            assert!(
+                text(&output.stderr).contains(&word),
+                "{lack}: {}",
+                text(&output.stderr)
+            );
+        }
+        assert_eq!(text(&output.stderr).lines().count(), missing.len(), "{lack}");
+        let refused = jailed(lack, "must", &["thread"]);
+        assert_eq!(
+            (refused.status.code(), text(&refused.stdout).as_str()),
+            (Some(127), ""),
+            "{lack}"
+        );
+        assert!(text(&refused.stderr).contains("can't jail workerd: the jail lacks its layer"));
+    }
+    // What is left holds.
+    assert!(is_prevented(&outcome(&jailed("landlock", "try", &["netlink"]))));
+    assert!(is_prevented(&outcome(&jailed(
+        "seccomp",
+        "try",
+        &["read", "/etc/passwd"]
+    ))));
+}
+
+#[test]
+fn a_script_is_refused_with_the_reason_because_its_interpreter_would_be_another_program() {
+    let script = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(script.path(), "#!/bin/sh\necho done\n").unwrap();
+    let output = probe("files", &[script.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(127));
+    assert!(
+        text(&output.stderr).contains("a script can't be jailed"),
+        "{}",
+        text(&output.stderr)
+    );
+}

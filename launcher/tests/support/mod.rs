@@ -1,0 +1,60 @@
+//! The launcher as the addon starts it, and what came of it.
+#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "these tests are the parent that the launcher expects"
+)]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::ffi::OsStr;
+use std::io::IoSlice;
+use std::mem::MaybeUninit;
+use std::os::fd::BorrowedFd;
+use std::process::{Command, Output, Stdio};
+
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg,
+    socketpair,
+};
+
+pub(crate) const LAUNCHER: &str = env!("CARGO_BIN_EXE_emdash-sandbox-launcher");
+pub(crate) const PROBE: &str = env!("CARGO_BIN_EXE_emdash-sandbox-probe");
+
+/// Every layer, as the launcher names them.
+pub(crate) const LAYERS: [&str; 6] = ["limits", "capabilities", "files", "network", "scope", "calls"];
+
+/// Starts `command`, which is or becomes the launcher, with these descriptors waiting in its standard input.
+pub(crate) fn start(command: &mut Command, descriptors: &[BorrowedFd<'_>]) -> Output {
+    let (ours, theirs) = socketpair(
+        AddressFamily::UNIX,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .unwrap();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    assert!(ancillary.push(SendAncillaryMessage::ScmRights(descriptors)));
+    sendmsg(&ours, &[IoSlice::new(b"!")], &mut ancillary, SendFlags::empty()).unwrap();
+    command
+        .env_clear()
+        .env("LANG", "C")
+        .stdin(theirs)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap()
+}
+
+/// The launcher, as a child of this process, with a program to become.
+pub(crate) fn launcher<S: AsRef<OsStr>>(jail: &str, program: &[S]) -> Command {
+    let mut command = Command::new(LAUNCHER);
+    command
+        .arg(std::process::id().to_string())
+        .arg(jail)
+        .args(program);
+    command
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
