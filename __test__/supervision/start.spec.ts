@@ -69,9 +69,10 @@ describe("the error of a plugin whose code", () => {
     });
   });
 
-  it("never ends its start comes at the deadline, and its process is killed (Linux)", async () => {
+  it("never ends its start comes when its processor time is up, or the deadline, and its process is gone (Linux)", async () => {
+    // On a machine so busy that two seconds of the processor take five, it is the deadline.
     expect(await refusal("for (;;) {} export default {};")).toEqual(
-      unavailable(/it was not ready after 5000 ms$/),
+      unavailable(/(it used more than 2 s of processor time at its start|it was not ready after 5000 ms)$/),
     );
     if (onLinux) await until(() => childrenOf(process.pid).length === 0, "no process left");
   });
