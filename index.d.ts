@@ -178,6 +178,7 @@ export interface NativeJailReport {
   layers: Array<NativeJailLayer>
   /** The layers that do not hold and why, as one fragment; `null` when all of them hold. */
   missing: string | null
+  hasCgroups: boolean
 }
 
 export interface NativeLoad {

@@ -3,23 +3,14 @@ import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
-import type { WorkerdSandboxRunner } from "../host/runner.js";
 import { useConsole } from "./support/console.js";
-import { childrenOf, onLinux } from "./support/processes.js";
-import { ask, loadPlugin, makeRunner, manifestOf } from "./support/runner.js";
+import { fakeRunner } from "./support/fake.js";
+import { childrenOf, isAlive, onLinux } from "./support/processes.js";
+import { ask, loadPlugin, manifestOf } from "./support/runner.js";
 import { until } from "./support/until.js";
 
 const printed = useConsole();
 afterEach(() => vi.unstubAllEnvs());
-
-function fake(name: string, env: Record<string, string> = {}): WorkerdSandboxRunner {
-  // The jail is cut to workerd's measure: no script runs in it.
-  vi.stubEnv("EMDASH_SANDBOX_JAIL", "off");
-  vi.stubEnv("EMDASH_WORKERD_BIN", join(import.meta.dirname, "fixtures/fake-workerd", name));
-  vi.stubEnv("EMDASH_WORKERD_PASSTHROUGH_ENV", Object.keys(env).join(","));
-  for (const [variable, value] of Object.entries(env)) vi.stubEnv(variable, value);
-  return makeRunner();
-}
 
 function unavailable(reason: RegExp) {
   const message = expect.stringMatching(
@@ -52,25 +43,25 @@ describe("a workerd", () => {
     ["that refuses the channel", "closes-channel.mjs", /its channel can't be opened: /],
     ["whose first frame is no report", "never-reports.mjs", /it did not say that it was ready$/],
   ])("%s, and is killed", async (_what, name, reason) => {
-    const plugin = await loadPlugin(fake(name), "");
+    const plugin = await loadPlugin(fakeRunner(name), "");
     await expect(ask(plugin)).rejects.toEqual(unavailable(reason));
     await noChildLeft();
   });
 
   it("that dies in a call fails the call with its last words, and the next call starts another", async () => {
-    const runner = fake("dies-after-ready.mjs");
+    const runner = fakeRunner("dies-after-ready.mjs");
     const plugin = await loadPlugin(runner, "");
-    for (const epoch of [1, 2]) {
+    for (const time of [1, 2]) {
       await expect(ask(plugin)).rejects.toEqual(
         unavailable(/its process ended with exit code 134: \*\*\* Fatal: out of luck$/),
       );
-      expect(runner.currentEpoch).toBe(epoch);
+      await plugin.ensureRunning();
+      expect(runner.status().plugins[0]).toMatchObject({ failures: time, starts: time + 1 });
     }
-    await noChildLeft();
   });
 
   it("that floods standard error is read, cut and named, and the host goes on", async () => {
-    const plugin = await loadPlugin(fake("floods.mjs"), "", { id: "wet" });
+    const plugin = await loadPlugin(fakeRunner("floods.mjs"), "", { id: "wet" });
     let turns = 0;
     const ticking = setInterval(() => {
       turns += 1;
@@ -101,29 +92,25 @@ describe("a workerd", () => {
     ],
     ...["a negative number", "a frame that is stored nowhere", "an empty message", "a binary message"],
   ])("that says %s on the channel is ended, because only a hostile guest would", async (kind) => {
-    const plugin = await loadPlugin(fake("says-garbage.mjs", { FAKE_GARBAGE: kind }), "");
+    const runner = fakeRunner("says-garbage.mjs", { FAKE_GARBAGE: kind });
+    const plugin = await loadPlugin(runner, "");
+    await plugin.ensureRunning();
+    const pid = runner.status().plugins[0]?.processId ?? 0;
     await expect(ask(plugin)).rejects.toEqual(unavailable(/it sent /));
-    await noChildLeft();
+    if (onLinux) expect(isAlive(pid)).toBe(false);
   });
 
   it("that answers and calls in the name of invocations that are not open gets nowhere", async () => {
-    const plugin = await loadPlugin(fake("answers-others.mjs"), "");
+    const plugin = await loadPlugin(fakeRunner("answers-others.mjs"), "");
     const over = "the hook or route that made this call is over";
     expect(await ask(plugin)).toEqual([over, over, over, "Unknown bridge method: no/such"]);
-  });
-
-  it("that ignores SIGTERM ends all the same when its plugin is unloaded", async () => {
-    const plugin = await loadPlugin(fake("ignores-sigterm.mjs"), "");
-    expect(await ask(plugin)).toBe("stubborn");
-    await plugin.terminate();
-    if (onLinux) expect(childrenOf(process.pid)).toEqual([]);
   });
 });
 
 describe("what a plugin's process is given (Linux)", () => {
   /** The lines that it says of itself. */
   async function told(env: Record<string, string> = {}): Promise<string[]> {
-    const runner = fake("tells-environment.sh", env);
+    const runner = fakeRunner("tells-environment.sh", env);
     await expect(ask(await loadPlugin(runner, ""))).rejects.toThrow("exit code 9");
     const lines = printed.map(({ line }) => line.replace("[emdash:workerd] [plugin:test] ", ""));
     // The supervisor's own line repeats them all.
@@ -187,7 +174,7 @@ describe("what a plugin's process is given (Linux)", () => {
 
 describe("no workerd at all", () => {
   it("makes the runner unavailable, with the reason logged once and in every refusal", async () => {
-    const runner = fake("there-is-none");
+    const runner = fakeRunner("there-is-none");
     expect([runner.isAvailable(), runner.isHealthy(), runner.isAvailable()]).toEqual([false, false, false]);
     expect(runner.unavailableReason()).toMatch(/^EMDASH_WORKERD_BIN: .*there-is-none does not exist\. /);
     const refusal = expect.objectContaining({

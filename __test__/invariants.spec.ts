@@ -2,7 +2,7 @@
  * What `docs/architecture.md` says must stay true, as far as reading the tree can tell.
  *
  * The others: 2 `network.spec.ts`; 4 `src/limits/` and "of %d is refused" in `wall-time.spec.ts`; 5
- * `src/token/token_tests.rs`; 6 `context/log.spec.ts` and `src/workerd/sanitise.rs`; 7 and 8 `host-process.spec.ts`;
+ * `src/token/token_tests.rs`; 6 `context/log.spec.ts` and `src/workerd/sanitise.rs`; 7 and 8 `supervision/host-process.spec.ts`;
  * 9 `identity.spec.ts` and `src/workerd/config.rs`.
  */
 import { spawnSync } from "node:child_process";

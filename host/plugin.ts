@@ -6,6 +6,14 @@ import { invocationError, RequestError, SandboxUnavailableError } from "./errors
 import type { Inbox } from "./inbox.js";
 import { callWithin } from "./within.js";
 
+/** Who wants to know of its end. */
+export interface PluginListener {
+  /** Calls on it are refused from now on. */
+  onUnload(): void;
+  /** It was unloaded or replaced, and its process is gone. */
+  onGone(): void;
+}
+
 export class SandboxedPlugin implements SandboxedPluginInstance {
   /** `id:version` */
   readonly id: string;
@@ -13,19 +21,18 @@ export class SandboxedPlugin implements SandboxedPluginInstance {
   /** The addon's number of this load. */
   readonly number: number;
   readonly #inbox: Inbox;
-  readonly #onGone: () => void;
+  readonly #listener: PluginListener;
   #hooks: ReadonlySet<string> | undefined;
   #successor: SandboxedPlugin | undefined;
   #isTerminated = false;
   #end: Promise<void> | undefined;
 
-  /** `onGone` is called when it has been terminated and its process is gone. */
-  constructor(inbox: Inbox, load: NativeLoad, onGone: () => void) {
+  constructor(inbox: Inbox, load: NativeLoad, listener: PluginListener) {
     this.id = `${load.id}:${load.version}`;
     this.scope = { id: load.id, version: load.version, storage: JSON.parse(load.storage) };
     this.#inbox = inbox;
     this.number = load.plugin;
-    this.#onGone = onGone;
+    this.#listener = listener;
     if (load.hooks) this.learnHooks(load.hooks);
   }
 
@@ -46,9 +53,10 @@ export class SandboxedPlugin implements SandboxedPluginInstance {
   }
 
   /** Refuses calls from now on; resolves when the plugin's process is gone. */
-  terminate(): Promise<void> {
+  async terminate(): Promise<void> {
     this.#isTerminated = true;
-    return this.#endProcess();
+    this.#listener.onUnload();
+    await this.#endProcess();
   }
 
   /** From now on calls go to what was loaded under the same `id:version` later; those in flight may end. */
@@ -57,14 +65,16 @@ export class SandboxedPlugin implements SandboxedPluginInstance {
     void this.#endProcess();
   }
 
+  /** Whether calls on it are refused. */
   get isTerminated(): boolean {
-    return this.#isTerminated;
+    return this.#latest().#isTerminated;
   }
 
   /** Resolves when its process serves. */
   async ensureRunning(): Promise<void> {
+    const { number } = this.#serving();
     try {
-      await this.#inbox.request((native, request) => native.ensureRunning(this.number, request));
+      await this.#inbox.request((native, request) => native.ensureRunning(number, request));
     } catch (error) {
       throw error instanceof RequestError ? new SandboxUnavailableError(this.id, error.message) : error;
     }
@@ -99,14 +109,25 @@ export class SandboxedPlugin implements SandboxedPluginInstance {
    * @throws SandboxUnavailableError when there is none any more
    */
   #serving(): SandboxedPlugin {
-    if (this.#isTerminated) throw new SandboxUnavailableError(this.id, "it was unloaded");
-    return this.#successor === undefined ? this : this.#successor.#serving();
+    const plugin = this.#latest();
+    if (plugin.#isTerminated) throw new SandboxUnavailableError(this.id, "it was unloaded");
+    return plugin;
   }
 
-  #endProcess(): Promise<void> {
-    this.#end ??= this.#inbox
-      .request((native, request) => native.terminate(this.number, request, callWithin(this.#inbox)))
-      .then(() => this.#onGone());
-    return this.#end;
+  /** Whoever holds an old load of many must neither keep the others alive nor have to pass by all of them. */
+  #latest(): SandboxedPlugin {
+    let plugin: SandboxedPlugin = this;
+    while (plugin.#successor !== undefined && !plugin.#isTerminated) plugin = plugin.#successor;
+    if (plugin !== this) this.#successor = plugin;
+    return plugin;
+  }
+
+  /** Asks each time: it may be another call of the plugin in which it is asked for, and that is not to be waited for. */
+  async #endProcess(): Promise<void> {
+    const gone = this.#inbox.request((native, request) =>
+      native.terminate(this.number, request, callWithin(this.#inbox)),
+    );
+    this.#end ??= gone.then(() => this.#listener.onGone());
+    await Promise.all([gone, this.#end]);
   }
 }

@@ -101,11 +101,10 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     if (known) return known;
     // While its process starts. Should it fail, the first call that needs it says so.
     loadOperations().catch(() => undefined);
-    const onGone = () => {
-      this.#plugins.delete(loaded.plugin);
-      this.#replacements.settle(loaded.plugin);
-    };
-    const plugin = new SandboxedPlugin(this.#inbox, loaded, onGone);
+    const plugin = new SandboxedPlugin(this.#inbox, loaded, {
+      onUnload: () => this.#replacements.settle(loaded.plugin),
+      onGone: () => this.#plugins.delete(loaded.plugin),
+    });
     this.#plugins.set(loaded.plugin, plugin);
     const previous = loaded.replaces === null ? undefined : this.#plugins.get(loaded.replaces);
     if (previous) this.#replacements.begin(plugin, previous);

@@ -52,7 +52,6 @@ export interface PluginStatus {
    * - `open`: it failed too often; calls fail until `nextStart`, and then one may try
    * - `probing`, `half-open`: that one is being started for, or served; the others wait
    * - `draining`: unloaded; its calls in flight may end
-   * - `ended`
    */
   state: PluginState;
   /** When it came into this state. */
@@ -65,7 +64,7 @@ export interface PluginStatus {
   failures: number;
   /** The last five of them, oldest first. */
   lastFailures: { at: Date; reason: string }[];
-  /** Hooks and routes that have not been answered. */
+  /** Calls that have not been answered: those in the plugin, and those that wait for a process. */
   inFlight: number;
 }
 
@@ -73,7 +72,7 @@ export type PluginState = (typeof STATES)[number];
 
 const STATES = [
   ...(["idle", "starting", "serving", "resting", "failed"] as const),
-  ...(["open", "probing", "half-open", "draining", "ended"] as const),
+  ...(["open", "probing", "half-open", "draining"] as const),
 ];
 
 export function limitsStatus({ cpuIsExact, ...limits }: NativeLimits): LimitsStatus {

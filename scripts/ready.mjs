@@ -19,6 +19,7 @@ const CHECKS = [
   ["biome", () => code(process.execPath, [bin("@biomejs/biome", "biome"), "ci", COLORS])],
   ["types", () => code(process.execPath, [bin("typescript", "tsc"), "-p", "tsconfig.json"])],
   ["generated files are committed", () => code("git", ["diff", "--exit-code", "--stat", "--", ...GENERATED])],
+  ["soak, one minute", () => code(process.execPath, ["bench/soak.mjs", "--seconds", "60"])],
   // Last, so that the count of tests is the last line of a run in which all is well.
   ["tests", runTests],
 ];

@@ -31,6 +31,13 @@ pub(super) enum Call {
     Start { request: Option<u64> },
 }
 
+impl Call {
+    /// Whether somebody waits for what comes of it.
+    pub(super) fn is_answered(&self) -> bool {
+        !matches!(self, Self::Start { request: None })
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Hook,

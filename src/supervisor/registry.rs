@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::CodeHash;
 use super::message::Command;
+use super::state::ENDED;
 use super::status::{Board, PluginStatus};
 use crate::limits::Limits;
 use crate::manifest::{Capability, Manifest};
@@ -84,7 +85,9 @@ impl Plugins {
             .chain(draining.filter(|(_, actor)| !actor.commands.is_closed()))
             .collect();
         actors.sort_unstable_by_key(|(number, _)| *number);
-        actors.into_iter().map(|(_, actor)| actor.board.read()).collect()
+        let statuses = actors.into_iter().map(|(_, actor)| actor.board.read());
+        // One that has ended may be there for a moment, until its actor is gone.
+        statuses.filter(|status| status.state != ENDED).collect()
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 /// Failures within [`WINDOW`] that open the circuit breaker. EmDash's other runner gives up for good at as many.
 pub(super) const INTENSITY: usize = 5;
-pub(super) const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_secs(60);
 
 /// The delay after the second failure; each one after it doubles. Short enough that a call waits it out.
 const FIRST_DELAY: Duration = Duration::from_millis(100);

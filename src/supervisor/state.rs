@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use tokio::time::Instant;
 
-use super::restart::{INTENSITY, Verdict, WINDOW};
+use super::restart::Verdict;
 
 /// `S` is what a running process is to the actor (dropping it ends the process), `C` a call that waits for one. A state
 /// that an input is not listed for stays as it is. `docs/supervision.md` says the same in words.
@@ -105,6 +105,9 @@ pub(super) enum Effect<S, C> {
 
 /// Calls in the order in which they came, which is that of the moments until which they may wait.
 pub(super) type Waiting<C> = VecDeque<(C, Instant)>;
+
+/// The name of [`State::Ended`], the only one that `status()` does not tell.
+pub(super) const ENDED: &str = "ended";
 
 /// The reason that a call on an unloaded plugin gets.
 pub(super) const UNLOADED: &str = "it was unloaded";
@@ -325,6 +328,18 @@ impl<S, C> State<S, C> {
         late.into_iter().chain(until).min()
     }
 
+    /// The calls that wait for a process.
+    pub(super) fn waiting_calls(&self) -> impl Iterator<Item = &C> {
+        let waiting = match self {
+            Self::Starting { waiting }
+            | Self::Resting { waiting, .. }
+            | Self::Probing { waiting }
+            | Self::HalfOpen { waiting, .. } => Some(waiting),
+            _ => None,
+        };
+        waiting.into_iter().flatten().map(|(call, _)| call)
+    }
+
     fn waiting_mut(&mut self) -> Option<&mut Waiting<C>> {
         match self {
             Self::Starting { waiting }
@@ -342,13 +357,7 @@ impl<S, C> State<S, C> {
 
     /// How many calls wait.
     pub(super) fn waiting(&self) -> usize {
-        match self {
-            Self::Starting { waiting }
-            | Self::Resting { waiting, .. }
-            | Self::Probing { waiting }
-            | Self::HalfOpen { waiting, .. } => waiting.len(),
-            _ => 0,
-        }
+        self.waiting_calls().count()
     }
 
     /// The process, where there is one to talk to.
@@ -383,7 +392,7 @@ impl<S, C> State<S, C> {
             Self::Probing { .. } => "probing",
             Self::HalfOpen { .. } => "half-open",
             Self::Draining(_) => "draining",
-            Self::Ended => "ended",
+            Self::Ended => ENDED,
         }
     }
 }
@@ -401,10 +410,14 @@ fn refuse_all<S, C>(calls: Waiting<C>, reason: &str, effects: &mut Vec<Effect<S,
 }
 
 fn open_reason(reason: &str, until: Instant, now: Instant) -> String {
-    let (window, wait) = (WINDOW.as_secs(), until.duration_since(now).as_secs_f64().ceil());
-    format!("{reason}; it failed {INTENSITY} times within {window} s, so the next try is in {wait} s")
+    let wait = until.duration_since(now).as_secs_f64().ceil();
+    format!("{reason}; it failed too often, so the next try is in {wait} s")
 }
 
 #[cfg(test)]
 #[path = "state_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "recovery_tests.rs"]
+mod recovery_tests;

@@ -96,7 +96,7 @@ fn stop_new() -> Vec<TestEffect> {
 
 #[test]
 fn a_call_starts_waits_is_sent_or_is_refused() {
-    let wait = "boom; it failed 5 times within 60 s, so the next try is in 1 s";
+    let wait = "boom; it failed too often, so the next try is in 1 s";
     check(
         |now| Input::Call(9, now + SECOND),
         [

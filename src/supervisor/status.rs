@@ -27,7 +27,7 @@ pub struct PluginStatus {
     pub failures: u64,
     /// The latest of them, oldest first.
     pub last_failures: VecDeque<(SystemTime, String)>,
-    /// Invocations that have not been answered.
+    /// Calls that have not been answered: those in the plugin, and those that wait for a process.
     pub in_flight: usize,
 }
 

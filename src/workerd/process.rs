@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rustix::process::{Signal, pidfd_send_signal};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::launch::Launched;
 
@@ -18,7 +19,7 @@ use super::launch::Launched;
 pub(crate) struct Process {
     pid: u32,
     pidfd: Arc<AsyncFd<OwnedFd>>,
-    exit: watch::Receiver<Option<Exit>>,
+    exit: watch::Receiver<Option<(Exit, Instant)>>,
 }
 
 /// Standard output and standard error.
@@ -69,11 +70,14 @@ impl Process {
 
     /// Resolves when the process has ended and has been reaped; cheap to await again.
     pub(crate) async fn exited(&self) -> Exit {
+        self.ended().await.0
+    }
+
+    /// As [`Process::exited`], with the time of it.
+    pub(crate) async fn ended(&self) -> (Exit, Instant) {
         let mut exit = self.exit.clone();
-        match exit.wait_for(Option::is_some).await {
-            Ok(exit) => exit.unwrap_or(Exit::Unknown),
-            Err(_) => Exit::Unknown,
-        }
+        let ended = exit.wait_for(Option::is_some).await.map(|ended| *ended);
+        ended.ok().flatten().unwrap_or((Exit::Unknown, Instant::now()))
     }
 }
 
@@ -84,12 +88,16 @@ impl Drop for Process {
 }
 
 /// A pidfd becomes readable when its process ends. No SIGCHLD: that signal is Node's.
-async fn reap(mut child: Child, pidfd: Arc<AsyncFd<OwnedFd>>, report: watch::Sender<Option<Exit>>) {
+async fn reap(
+    mut child: Child,
+    pidfd: Arc<AsyncFd<OwnedFd>>,
+    report: watch::Sender<Option<(Exit, Instant)>>,
+) {
     let exit = match pidfd.readable().await {
         Ok(_) => child.wait().map_or(Exit::Unknown, Exit::from),
         Err(_) => Exit::Unknown,
     };
-    report.send_replace(Some(exit));
+    report.send_replace(Some((exit, Instant::now())));
 }
 
 impl From<ExitStatus> for Exit {

@@ -11,7 +11,7 @@ use super::{Drain, Plugin};
 use crate::supervisor::authority::LoadAuthority;
 use crate::supervisor::message::Call;
 use crate::supervisor::outbox::Event;
-use crate::supervisor::restart::{Failure, INTENSITY, Verdict, WINDOW};
+use crate::supervisor::restart::{Failure, Verdict};
 use crate::supervisor::start::{Session, StartError, start};
 use crate::supervisor::state::{Effect, Input, State};
 
@@ -194,8 +194,7 @@ fn consequence(verdict: Verdict) -> String {
             seconds(at)
         ),
         Verdict::Open(at) => format!(
-            "; it failed {INTENSITY} times within {} s: calls fail for {:.1} s, then one may try",
-            WINDOW.as_secs(),
+            "; it failed too often: calls fail for {:.1} s, then one may try",
             seconds(at)
         ),
     }

@@ -22,7 +22,7 @@ use super::message::{Call, Command};
 use super::outbox::{Event, Names, Outbox};
 use super::restart::Failures;
 use super::start::{Blueprint, Session, StartError};
-use super::state::{Input, State};
+use super::state::{Effect, Input, State};
 use super::status::Board;
 use crate::bridge::Grants;
 use crate::channel::{Received, Text};
@@ -124,7 +124,12 @@ impl Plugin {
                 Next::Room => {}
             }
             self.settle().await;
-            self.subject.board.in_flight(self.invocations.len());
+            let waiting = self
+                .state
+                .waiting_calls()
+                .filter(|call| call.is_answered())
+                .count();
+            self.subject.board.in_flight(self.invocations.len() + waiting);
         }
     }
 
@@ -176,7 +181,21 @@ impl Plugin {
 /// Whoever still waits when the actor ends, by whatever way, hears of it.
 impl Drop for Plugin {
     fn drop(&mut self) {
-        self.fail_in_flight("its supervisor ended");
+        const REASON: &str = "its supervisor ended";
+        self.fail_in_flight(REASON);
+        let mut effects = Vec::new();
+        self.state.step(Input::Terminate, Instant::now(), &mut effects);
+        for effect in effects {
+            if let Effect::Refuse(call, _) = effect {
+                self.refuse(call, REASON.to_owned());
+            }
+        }
+        self.commands.close();
+        while let Ok(command) = self.commands.try_recv() {
+            if let Command::Call(call) = command {
+                self.refuse(call, REASON.to_owned());
+            }
+        }
     }
 }
 
@@ -208,8 +227,9 @@ async fn hear(session: Option<&mut Session>, reads: bool) -> Option<Next> {
 }
 
 async fn ended_for_a_while(process: &Process) {
-    process.exited().await;
-    tokio::time::sleep(LAST_FRAMES).await;
+    let (_, at) = process.ended().await;
+    // Reckoned from its end: this is asked anew after whatever else the actor does, and that may be often.
+    tokio::time::sleep_until(at + LAST_FRAMES).await;
 }
 
 async fn maybe<F: Future>(future: Option<F>) -> Option<F::Output> {

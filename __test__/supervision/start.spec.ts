@@ -1,11 +1,13 @@
 /** A plugin that can't start: its caller and the operator learn why, and nobody else is hurt. */
-import { describe, expect, it } from "vitest";
-import { useConsole } from "./support/console.js";
-import { childrenOf, onLinux } from "./support/processes.js";
-import { ask, loadPlugin, makeRunner, routeOf } from "./support/runner.js";
-import { until } from "./support/until.js";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { useConsole } from "../support/console.js";
+import { fakeRunner } from "../support/fake.js";
+import { childrenOf, onLinux } from "../support/processes.js";
+import { ask, loadPlugin, makeRunner, routeOf } from "../support/runner.js";
+import { until } from "../support/until.js";
 
 const printed = useConsole();
+afterEach(() => vi.unstubAllEnvs());
 
 const HEALTHY = routeOf("return 'fine'");
 
@@ -67,9 +69,10 @@ describe("the error of a plugin whose code", () => {
     });
   });
 
-  it("never ends its start comes at the deadline, and its process is killed (Linux)", async () => {
+  it("never ends its start comes when its processor time is up, or the deadline, and its process is gone (Linux)", async () => {
+    // On a machine so busy that two seconds of the processor take five, it is the deadline.
     expect(await refusal("for (;;) {} export default {};")).toEqual(
-      unavailable(/it was not ready after 5000 ms$/),
+      unavailable(/(it used more than 2 s of processor time at its start|it was not ready after 5000 ms)$/),
     );
     if (onLinux) await until(() => childrenOf(process.pid).length === 0, "no process left");
   });
@@ -118,4 +121,59 @@ it("after a failed start calls fail for the same reason at once, and later one t
     await expect(ask(plugin)).rejects.toThrow("boom");
     return starts() > before;
   }, "another start");
+});
+
+describe("EMDASH_SANDBOX_START_TIMEOUT_MS", () => {
+  it("is how long a start may take", async () => {
+    vi.stubEnv("EMDASH_SANDBOX_START_TIMEOUT_MS", "300");
+    const plugin = await loadPlugin(fakeRunner("never-ready.mjs"), "");
+    await expect(ask(plugin)).rejects.toEqual(
+      expect.objectContaining(unavailable(/it was not ready after 300 ms$/)),
+    );
+  });
+
+  it("counts for those who wait for the turn of their start, too: none waits for all of the others", async () => {
+    vi.stubEnv("EMDASH_SANDBOX_START_TIMEOUT_MS", "400");
+    const runner = fakeRunner("never-ready.mjs");
+    const ids = Array.from({ length: 24 }, (_, at) => `p${at}`);
+    const calls = ids.map(async (id) => ask(await loadPlugin(runner, "", { id })));
+    const words = (await Promise.allSettled(calls)).map((outcome) =>
+      outcome.status === "rejected" ? String(outcome.reason.message).replace(/^.*?1\.0\.0: /, "") : "",
+    );
+    expect(new Set(words)).toEqual(
+      new Set(["it was not ready after 400 ms", "its process was not ready in time"]),
+    );
+    // Four at a time take 400 ms, and a call waits for 900: so most of the starts are still to come.
+    const { plugins } = runner.status();
+    expect(plugins.filter(({ state }) => state === "starting").length).toBeGreaterThan(0);
+    await runner.terminateAll();
+    if (onLinux) expect(childrenOf(process.pid)).toEqual([]);
+  });
+});
+
+describe("a time that is none is refused by name, because a default in its place would hide the mistake", () => {
+  const range = {
+    EMDASH_SANDBOX_START_TIMEOUT_MS: "from 1 to 600000",
+    EMDASH_SANDBOX_IDLE_MS: "from 100 to 2592000000",
+  };
+  const wrong = ["soon", "-1", "5 s", "1e12", "NaN", "Infinity", "0x"];
+  const cases = [
+    ...Object.entries(range).flatMap(([name, words]) => wrong.map((value) => [name, value, words])),
+    ["EMDASH_SANDBOX_START_TIMEOUT_MS", "0", range.EMDASH_SANDBOX_START_TIMEOUT_MS],
+    ["EMDASH_SANDBOX_IDLE_MS", "99", range.EMDASH_SANDBOX_IDLE_MS],
+  ] as [string, string, string][];
+
+  it.each(cases)("%s=%s", (name, value, words) => {
+    vi.stubEnv(name, value);
+    expect(() => makeRunner()).toThrow(
+      new RangeError(
+        `emdash-sandbox-native: ${name} must be a number ${words}, not ${String(Number(value)).replace("Infinity", "inf")}`,
+      ),
+    );
+  });
+
+  it.each(Object.keys(range))("while an empty %s is the default", (name) => {
+    vi.stubEnv(name, "  ");
+    expect(makeRunner().isAvailable()).toBe(true);
+  });
 });

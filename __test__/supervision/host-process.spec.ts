@@ -3,9 +3,9 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { Host } from "./support/host.js";
-import { isAlive, onLinux, workerdsOf } from "./support/processes.js";
-import { until } from "./support/until.js";
+import { Host } from "../support/host.js";
+import { isAlive, onLinux, workerdsOf } from "../support/processes.js";
+import { until } from "../support/until.js";
 
 /** The processes of a host's two plugins. */
 function workerds(host: Host): number[] {
@@ -117,7 +117,7 @@ it("nothing lies in the temporary folder, neither while plugins run nor after a 
 });
 
 it("importing the package loads neither EmDash nor the addon's runner, and the process ends by itself", async () => {
-  const trace = join(import.meta.dirname, "fixtures/hosts/trace-imports.mjs");
+  const trace = join(import.meta.dirname, "../fixtures/hosts/trace-imports.mjs");
   const host = new Host("imports.mjs", { node: ["--import", trace] });
   expect(await host.ended).toEqual({ code: 0, signal: null });
   const loaded = host.out.split("\n").filter((line) => line.startsWith("loaded "));
