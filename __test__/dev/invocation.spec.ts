@@ -7,7 +7,9 @@ import { useRunnerClass } from "../support/runner.js";
 
 useRunnerClass(MiniflareDevRunner);
 
+const FOLDER = join(import.meta.dirname, "../invocation");
+
 // Each in a suite of its own, since a suite's hooks are for its tests alone.
-for (const file of readdirSync(join(import.meta.dirname, "../invocation"))) {
-  describe(file, async () => void (await import(`../invocation/${file}`)));
+for (const file of readdirSync(FOLDER)) {
+  describe(file, async () => void (await import(join(FOLDER, file))));
 }

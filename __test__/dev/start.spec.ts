@@ -63,6 +63,23 @@ it.runIf(onLinux)(
   },
 );
 
+it.runIf(onLinux)(
+  "a plugin that is unloaded at any moment of its start leaves no process, and its unloading ends",
+  async () => {
+    const runner = makeRunner();
+    for (let moment = 0; moment < 12; moment += 1) {
+      const plugin = await loadPlugin(runner, routeOf(`return ${moment}`));
+      const asked = ask(plugin).catch((error) => error);
+      // Moments of the start, not a wait for anything: miniflare takes some 200 ms.
+      await new Promise((resolve) => setTimeout(resolve, moment * 25));
+      await plugin.terminate();
+      const answer = await asked;
+      if (answer !== moment) expect(String(answer)).toMatch(/SandboxUnavailableError: .* it was unloaded$/);
+    }
+    expect(workerdsOf(process.pid)).toEqual([]);
+  },
+);
+
 it.runIf(onLinux)("a plugin that spins takes no other one with it", async () => {
   const runner = makeRunner({ limits: { wallTimeMs: 2000 } });
   const spinning = await loadPlugin(runner, routeOf("for (;;) {}"), { id: "spinning" });

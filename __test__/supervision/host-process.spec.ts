@@ -116,15 +116,21 @@ it("nothing lies in the temporary folder, neither while plugins run nor after a 
   expect(readdirSync(folder)).toEqual([]);
 });
 
-it("importing the package loads neither EmDash nor the addon's runner, and the process ends by itself", async () => {
+it("importing the package loads neither EmDash, miniflare nor the addon's runner, and the process ends by itself", async () => {
   const trace = join(import.meta.dirname, "../fixtures/hosts/trace-imports.mjs");
   const host = new Host("imports.mjs", { node: ["--import", trace] });
   expect(await host.ended).toEqual({ code: 0, signal: null });
   const loaded = host.out.split("\n").filter((line) => line.startsWith("loaded "));
   expect(loaded.filter((url) => url.includes("/dist/sandbox.js"))).toHaveLength(1);
-  expect(loaded.filter((url) => /node_modules\/(emdash|kysely|workerd|astro)\//.test(url))).toEqual([]);
-  const names = ["WorkerdSandboxRunner", "createSandboxRunner"];
-  expect(host.out).toContain(
-    JSON.stringify([names, ["WorkerdSandboxRunner", "createBridgeHandler", names[1]]]),
+  expect(loaded.filter((url) => /node_modules\/(emdash|kysely|workerd|astro|miniflare)\//.test(url))).toEqual(
+    [],
   );
+  const main = ["WorkerdSandboxRunner", "createSandboxRunner"];
+  const sandbox = [
+    "MiniflareDevRunner",
+    "WorkerdSandboxRunner",
+    "createBridgeHandler",
+    "createSandboxRunner",
+  ];
+  expect(host.out).toContain(JSON.stringify([main, sandbox]));
 });

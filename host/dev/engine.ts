@@ -58,6 +58,7 @@ export class MiniflareEngine implements NativeRunner {
       outbox: this.#outbox,
       onReady: (names) => {
         this.#epoch += 1;
+        if (this.#names.size === MAX_KNOWN_NAMES) this.#names.clear();
         this.#names.set(description.code, names);
       },
     });
@@ -148,3 +149,6 @@ type Loaded = { plugin: DevPlugin; fingerprint: string };
 
 /** As many as the addon starts at the same time. */
 const CONCURRENT_STARTS = 4;
+
+/** As many as the addon remembers; forgetting costs a start. */
+const MAX_KNOWN_NAMES = 256;

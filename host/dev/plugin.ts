@@ -5,7 +5,7 @@ import { HostCalls } from "./host-calls.js";
 import { Invocations } from "./invocations.js";
 import type { PluginState } from "../status.js";
 import type { Outbox } from "./outbox.js";
-import { DevWorker, type WorkerContext } from "./worker.js";
+import type { DevWorker, WorkerContext } from "./worker.js";
 
 export type Names = { hooks: string[]; routes: string[] };
 
@@ -28,8 +28,8 @@ export class DevPlugin {
   /** The worker that serves or is about to; gone when a start failed or a process ended. */
   #worker: Promise<DevWorker> | undefined;
   #serving: DevWorker | undefined;
-  /** The one whose start was the last. */
-  #latest: DevWorker | undefined;
+  /** The one whose start was the last, and what ends the wait for its guest's report. */
+  #latest: { worker: DevWorker; giveUp: (error: Error) => void } | undefined;
   #failure: { reason: string; retryAt: number } | undefined;
   #invocations: Invocations;
   readonly #calls = new HostCalls();
@@ -141,7 +141,8 @@ export class DevPlugin {
       });
     }
     this.#failInFlight("it was unloaded, and this call did not end in time");
-    await this.#latest?.end();
+    await this.#latest?.worker.end();
+    this.#latest?.giveUp(new Error(UNLOADED));
     await this.#worker?.catch(() => undefined);
   }
 
@@ -155,6 +156,9 @@ export class DevPlugin {
   }
 
   async #start(): Promise<DevWorker> {
+    // Not with the package: in production nobody needs it.
+    const { DevWorker } = await import("./worker.js");
+    if (this.#end) throw new Error(UNLOADED);
     const { context, description, number, outbox, onReady } = this.#subject;
     let greeted: (names: Names) => void = () => {};
     let refused: (error: Error) => void = () => {};
@@ -181,17 +185,18 @@ export class DevPlugin {
         if (this.#serving === worker) this.#gone(reason);
       },
     });
-    this.#latest = worker;
+    this.#latest = { worker, giveUp: refused };
     this.#tell("starting");
     try {
       await worker.start(context, description);
       this.#names = await greeting;
     } catch (error) {
       await worker.end();
-      const reason = this.#printable(reasonOf(error));
+      const reason = this.#end ? UNLOADED : this.#printable(reasonOf(error));
       this.#failure = { reason, retryAt: performance.now() + RETRY_AFTER_MS };
       this.#worker = undefined;
-      this.#log("notice", "warn", `can't start: ${reason}`, null);
+      // That it was given up is no news to who unloaded it.
+      if (!this.#end) this.#log("notice", "warn", `can't start: ${reason}`, null);
       this.#tell("failed", reason);
       outbox.push({ kind: "broken", plugin: number });
       throw new Error(reason);
