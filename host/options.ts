@@ -26,6 +26,7 @@ export function nativeOptions(
     wallTimeMs: numberOrNull(options.limits?.wallTimeMs),
     memoryMb: numberOrNull(options.limits?.memoryMb),
     maxUploadMb: maxUploadMb(env),
+    privateHosts: env.EMDASH_SANDBOX_PRIVATE_HOSTS ?? "",
   };
 }
 

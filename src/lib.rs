@@ -5,6 +5,7 @@
 //! - [`supervisor`]: the plugins of one runner, an actor for each
 //! - [`workerd`]: one process: configuration, launch, readiness, output, end
 //! - [`channel`]: frames over the process's socket
+//! - `egress`: the way out, `ctx.http.fetch`
 //! - `backing`: the server for what is too large for a frame
 //! - [`bridge`]: the operations that a plugin may ask for
 //! - `sys`: the only `unsafe`
@@ -14,6 +15,7 @@ mod backing;
 pub mod binding;
 pub mod bridge;
 mod channel;
+mod egress;
 pub mod error;
 mod json;
 pub mod limits;

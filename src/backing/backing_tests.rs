@@ -4,6 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::channel::{Delivery, Received};
+use crate::egress::PrivateHosts;
 use crate::token::Claims;
 
 fn claims(load: u64) -> Claims {
@@ -15,6 +16,10 @@ fn claims(load: u64) -> Claims {
         storage_collections: vec![],
         load,
     }
+}
+
+fn egress() -> Arc<Egress> {
+    Arc::new(Egress::new(PrivateHosts::default()))
 }
 
 async fn ask(server: &BackingServer, request: String) -> String {
@@ -42,7 +47,7 @@ fn post(token: &str, path: &str, body: &str) -> String {
 #[tokio::test]
 async fn a_plugins_own_process_delivers_frames_and_nobody_else_does() {
     let (key, other) = (Key::generate().unwrap(), Key::generate().unwrap());
-    let server = BackingServer::start(key.clone(), 4).unwrap();
+    let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
     let (delivery, mut inbox) = Delivery::new();
     let us = std::process::id();
     let token = key.sign(&claims(1));
@@ -94,7 +99,7 @@ async fn a_plugins_own_process_delivers_frames_and_nobody_else_does() {
 #[tokio::test]
 async fn a_body_past_the_limit_and_one_that_is_no_text_are_refused() {
     let key = Key::generate().unwrap();
-    let server = BackingServer::start(key.clone(), 4).unwrap();
+    let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
     let (delivery, _inbox) = Delivery::new();
     let _admission = server.admit(1, std::process::id(), delivery);
     let token = key.sign(&claims(1));
@@ -117,7 +122,7 @@ async fn a_body_past_the_limit_and_one_that_is_no_text_are_refused() {
 #[tokio::test]
 async fn bytes_wait_for_the_call_that_names_them_and_are_bounded_by_themselves() {
     let key = Key::generate().unwrap();
-    let server = BackingServer::start(key.clone(), 4).unwrap();
+    let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
     let (delivery, _inbox) = Delivery::new();
     let _admission = server.admit(1, std::process::id(), delivery.clone());
     let token = key.sign(&claims(1));

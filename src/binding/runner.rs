@@ -27,6 +27,8 @@ pub struct NativeOptions {
     pub wall_time_ms: Option<f64>,
     pub memory_mb: Option<f64>,
     pub max_upload_mb: Option<f64>,
+    /// `host[:port],…` of the site's own network that plugins may reach.
+    pub private_hosts: String,
 }
 
 /// What `load` gives back: an expected failure is data. `failure` is `null` exactly when the other fields are not.
@@ -223,6 +225,7 @@ impl NativeOptions {
                     .collect(),
             },
             limits: Limits::new(self.wall_time_ms, self.memory_mb, self.max_upload_mb)?,
+            private_hosts: self.private_hosts,
             site,
         })
     }
@@ -238,7 +241,7 @@ impl From<Error> for NativeFailure {
 }
 
 /// The constructor's failures can only be thrown; `host/errors.ts` reads the code before the first space.
-fn thrown(error: Error) -> napi::Error {
+pub(super) fn thrown(error: Error) -> napi::Error {
     napi::Error::from_reason(format!("{} {}", error.code.name(), error.message))
 }
 

@@ -8,7 +8,9 @@ use tokio::time::Instant;
 
 use super::Plugin;
 use crate::bridge::{self, LogLine, Method, Operation};
+use crate::channel::FetchAsk;
 use crate::channel::frame::{self, Incoming};
+use crate::egress::Grant;
 use crate::error::{Error, ErrorCode, Refusal};
 use crate::json;
 use crate::supervisor::message::Answer;
@@ -83,6 +85,25 @@ impl Plugin {
                 });
             }
         }
+    }
+
+    /// A fetch is a `ctx` call like the others; only its bodies go another way.
+    pub(super) fn on_fetch(&self, FetchAsk { invocation, reply }: FetchAsk) {
+        let grant = match self.invocations.authority(invocation, Instant::now()) {
+            None => Err("the hook or route that made this call is over".to_owned()),
+            Some(until) => bridge::reach(
+                &self.subject.manifest.id,
+                &self.grants,
+                &self.subject.manifest.allowed_hosts,
+            )
+            .map(|reach| Grant {
+                reach,
+                ended: Box::pin(self.authority.until(until).ended()),
+            })
+            .map_err(|error| error.to_string()),
+        };
+        // Whoever asked may have gone.
+        let _ = reply.send(grant);
     }
 
     /// The bytes that an upload names by the number under which they wait.

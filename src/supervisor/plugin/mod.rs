@@ -18,7 +18,7 @@ use super::start::{Blueprint, Session, StartError, start};
 use super::state::{Effect, Input, State};
 use crate::bridge::Grants;
 use crate::channel::frame;
-use crate::channel::{Received, Text};
+use crate::channel::{FetchAsk, Received, Text};
 use crate::error::{Error, ErrorCode};
 use crate::manifest::Manifest;
 use crate::workerd::{Process, sanitise_line};
@@ -102,6 +102,7 @@ impl Plugin {
                 Next::Command(Command::Terminate) => self.on_terminate().await,
                 Next::Started(outcome) => self.on_started(outcome).await,
                 Next::Frame(text) => self.on_frame(text.as_str()).await,
+                Next::Fetch(ask) => self.on_fetch(ask),
                 Next::Gone(complaint) => self.on_gone(complaint).await,
                 Next::Timer => self.on_timer(),
                 Next::Room => {}
@@ -309,6 +310,7 @@ impl Plugin {
 /// Whoever still waits when the actor ends, by whatever way, hears of it.
 impl Drop for Plugin {
     fn drop(&mut self) {
+        self.authority.end();
         self.fail_in_flight("its supervisor ended");
     }
 }
@@ -317,6 +319,7 @@ enum Next {
     Command(Command),
     Started(Result<Session, StartError>),
     Frame(Text),
+    Fetch(FetchAsk),
     Gone(Option<String>),
     Timer,
     /// The guest has read: more may be taken from it.
@@ -341,6 +344,7 @@ async fn hear(session: Option<&mut Session>, reads: bool) -> Option<Next> {
     Some(tokio::select! {
         received = channel.receive(), if reads => match received {
             Received::Frame(text) => Next::Frame(text),
+            Received::Fetch(ask) => Next::Fetch(ask),
             Received::Closed(error) => Next::Gone(Some(error.to_string())),
         },
         () = budget.room(), if !budget.has_room() => Next::Room,
