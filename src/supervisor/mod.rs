@@ -28,6 +28,7 @@ use self::plugin::{OnReady, Plugin, Subject};
 use self::registry::{Commands, Loaded, Plugins, binding, claims};
 use self::start::Blueprint;
 use crate::backing::BackingServer;
+use crate::channel::MAX_LARGE_FRAME_BYTES;
 use crate::egress::{Egress, PrivateHosts};
 use crate::error::{Error, ErrorCode, Refusal};
 use crate::limits::Limits;
@@ -196,6 +197,12 @@ impl Supervisor {
 
     /// Ends in a [`Event::Done`] or [`Event::Failed`] for `request`. `payload` must be JSON text.
     pub fn invoke(&self, plugin: u32, request: u64, kind: Kind, name: String, payload: String) {
+        if payload.len() > MAX_LARGE_FRAME_BYTES {
+            let mib = MAX_LARGE_FRAME_BYTES / 1024 / 1024;
+            let message = format!("what it is called with is more than {mib} MiB as JSON");
+            let error = Error::new(ErrorCode::Threw, message);
+            return self.outbox.push(Event::Failed { request, error });
+        }
         self.send(
             plugin,
             Call::Invoke {
