@@ -182,7 +182,8 @@ function named(response, url, redirected) {
 
 /** The same bytes; when they end early, with the host's reason. */
 function explained(body, explain) {
-  const reader = getReader(body);
+  // By default workerd reads 4 KiB at a time.
+  const reader = getReader(body, { __proto__: null, mode: "byob" });
   return new ReadableStream(
     {
       __proto__: null,
@@ -190,7 +191,7 @@ function explained(body, explain) {
       autoAllocateChunkSize: CHUNK_BYTES,
       async pull(controller) {
         try {
-          const { done, value } = await read(reader);
+          const { done, value } = await read(reader, new Uint8Array(CHUNK_BYTES));
           if (!done) return enqueueChunk(controller, value);
           closeController(controller);
           const waiting = byobRequest(controller);

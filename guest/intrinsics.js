@@ -61,8 +61,8 @@ export const headersAppend = uncurryThis(Headers.prototype.append);
 export const headersForEach = uncurryThis(Headers.prototype.forEach);
 
 export const getReader = uncurryThis(ReadableStream.prototype.getReader);
-export const read = uncurryThis(ReadableStreamDefaultReader.prototype.read);
-export const cancelReader = uncurryThis(ReadableStreamDefaultReader.prototype.cancel);
+export const read = uncurryThis(ReadableStreamBYOBReader.prototype.read);
+export const cancelReader = uncurryThis(ReadableStreamBYOBReader.prototype.cancel);
 export const enqueueChunk = uncurryThis(ReadableByteStreamController.prototype.enqueue);
 export const closeController = uncurryThis(ReadableByteStreamController.prototype.close);
 export const failController = uncurryThis(ReadableByteStreamController.prototype.error);
