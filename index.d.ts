@@ -7,9 +7,18 @@ export declare class NativeDev {
   constructor(options: NativeOptions)
   /** As `load` reads them. `code` crosses as UTF-16 for the same reason. */
   describe(manifest: string, code: string): DescribeOutcome
-  get wallTimeMs(): number
+  /** What its plugins are held to, as far as they are. */
+  limits(): NativeLimits
   /** Bytes of one file that a plugin uploads. */
   get maxUpload(): number
+}
+
+/** The way out, without a plugin's process. */
+export declare class NativeEgress {
+  /** `private_hosts` is a list of `host[:port]`, with commas. */
+  constructor(privateHosts: string)
+  /** `call` is the body of `http/fetch` on the bridge, as JSON text. The capabilities count as they are. */
+  fetch(pluginId: string, capabilities: Array<string>, allowedHosts: Array<string>, call: string): Promise<NativeFetch>
 }
 
 /** The plugins of one runner. Its methods enqueue and return; what comes of them is told by `drain()`. */
@@ -37,7 +46,7 @@ export declare class NativeRunner {
   status(): Array<NativePluginStatus>
   /** The next events. Where `more` wait, it must be called again, in another turn of the event loop. */
   drain(): Drained
-  /** What its plugins are held to. */
+  /** What its plugins are held to: a process that can't be does not come to serve. */
   limits(): NativeLimits
   validateToken(token: string): NativeClaims | null
   /** How many processes have been started and served. */
@@ -74,6 +83,7 @@ export declare function explainOutput(lines: Array<string>): string
 
 /** The guest's files and what its worker is made with. */
 export declare function guest(): NativeGuest
+
 /** What `EMDASH_SANDBOX_JAIL=<mode>` comes to on this machine. Throws when there is no such mode. */
 export declare function jailReport(mode: string): NativeJailReport
 
@@ -81,6 +91,15 @@ export declare function jailReport(mode: string): NativeJailReport
 export interface LoadOutcome {
   failure: NativeFailure | null
   loaded: NativeLoad | null
+}
+
+export interface NativeAnswer {
+  status: number
+  statusText: string
+  headers: Array<[string, string]>
+  url: string
+  redirected: boolean
+  body: Buffer
 }
 
 /** Names a `call` event. */
@@ -128,15 +147,13 @@ export interface NativeFailure {
   message: string
 }
 
-/** The limits that hold in a runner, each enforced: a process that can't be held to them does not come to serve. */
-export interface NativeLimits {
-  cpuMs: number
-  /** Whether each invocation is held to it, or all of them on average. */
-  cpuIsExact: boolean
-  memoryMb: number
-  subrequests: number
-  wallTimeMs: number
-  maxUploadMb: number
+/** What a fetch gives back: a refusal is data. Exactly one of the two is not `null`. */
+export interface NativeFetch {
+  /** What the plugin is told. */
+  error: string | null
+  answer: NativeAnswer | null
+}
+
 /** A frame of the guest, read and checked. `null` is none. */
 export type NativeFrame =
   | { kind: 'ready'; hooks: Array<string>; routes: Array<string> }
@@ -162,6 +179,8 @@ export interface NativeGuest {
   gate: string
   /** The name that the plugin's worker must have. */
   worker: string
+}
+
 export interface NativeJailLayer {
   name: string
   /** Whether it holds whole. */
@@ -178,7 +197,20 @@ export interface NativeJailReport {
   layers: Array<NativeJailLayer>
   /** The layers that do not hold and why, as one fragment; `null` when all of them hold. */
   missing: string | null
+}
+
+/** The limits of a runner. */
+export interface NativeLimits {
+  cpuMs: number
+  /** Whether each invocation is held to it, or all of them on average. */
+  cpuIsExact: boolean
+  memoryMb: number
+  subrequests: number
+  wallTimeMs: number
+  maxUploadMb: number
   hasCgroups: boolean
+  /** Names of those above that plugins are held to. */
+  enforced: Array<string>
 }
 
 export interface NativeLoad {
@@ -195,14 +227,16 @@ export interface NativeLoad {
   routes: Array<string> | null
 }
 
-/** A number that somebody has set, and what they call it. */
-export interface NativeNumber {
-  name: string
-  value: number
 /** An ES module. */
 export interface NativeModule {
   name: string
   source: string
+}
+
+/** A number that somebody has set, and what they call it. */
+export interface NativeNumber {
+  name: string
+  value: number
 }
 
 /** How a runner is set up. Limits cross as numbers of any kind and are checked in Rust; `null` is the default. */
@@ -229,6 +263,8 @@ export interface NativeOptions {
   startTimeoutMs: NativeNumber | null
   /** 0 keeps idle processes for ever. */
   idleMs: NativeNumber | null
+  /** `host[:port],…` of the site's own network that plugins may reach. */
+  privateHosts: string
 }
 
 export interface NativePluginFailure {

@@ -1,7 +1,7 @@
 /**
  * What `docs/architecture.md` says must stay true, as far as reading the tree can tell.
  *
- * The others: 2 `network.spec.ts`; 4 `src/limits/` and "of %d is refused" in `wall-time.spec.ts`; 5
+ * The others: 2 also `network.spec.ts` and `src/egress/egress_tests.rs`; 4 `src/limits/` and "of %d is refused" in `wall-time.spec.ts`; 5
  * `src/token/token_tests.rs`; 6 `context/log.spec.ts` and `src/workerd/sanitise.rs`; 7 and 8 `supervision/host-process.spec.ts`;
  * 9 `identity.spec.ts` and `src/workerd/config.rs`.
  */
@@ -60,10 +60,22 @@ describe("in Rust", () => {
     expect(filesWith(/\bunsafe\b/, rust).sort()).toEqual(["launcher/src/sys.rs", "src/sys/mod.rs"]);
   });
 
-  it("nothing connects to the network (2)", () => {
+  it("only connect.rs opens a connection to the network and only resolve.rs looks a name up (2)", () => {
+    const shipped = rust.filter(([path]) => !path.endsWith("_tests.rs"));
     const connects =
-      /\bTcpStream\b|\bTcpSocket\b|\bUdpSocket\b|\blookup_host\b|\bToSocketAddrs\b|\breqwest\b/;
-    expect(filesWith(connects, rust)).toEqual([]);
+      /\bTcpStream\b|\bTcpSocket\b|\bUdpSocket\b|\bTcpListener\b|\breqwest\b|\bHttpConnector\b/;
+    expect(filesWith(connects, shipped)).toEqual(["src/egress/connect.rs"]);
+    expect(filesWith(/\blookup_host\b|\bToSocketAddrs\b|\bgetaddrinfo\b/, shipped)).toEqual([
+      "src/egress/resolve.rs",
+    ]);
+  });
+
+  it("connect.rs is given addresses that resolve.rs has made, after it asked the classifier (2)", () => {
+    const text = (path: string) => rust.find(([other]) => other === path)?.[1] ?? "";
+    expect(text("src/egress/connect.rs").match(/TcpStream::connect\(/g)).toHaveLength(1);
+    expect(text("src/egress/connect.rs")).toContain("for address in approved.addresses()");
+    expect(text("src/egress/resolve.rs").match(/\bApproved\(/g)).toHaveLength(2);
+    expect(filesWith(/\bApproved\(/, rust)).toEqual(["src/egress/resolve.rs"]);
   });
 
   it("every function that JavaScript calls turns a panic into an error (10)", () => {

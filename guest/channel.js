@@ -1,6 +1,7 @@
 // The guest's end of the channel: reads the host's frames, runs hooks and routes, and carries `ctx` calls.
 
 import { createContext } from "context.js";
+import { createFetch } from "fetch.js";
 import {
   acceptSocket,
   addEventListener,
@@ -30,6 +31,7 @@ import {
   Uint8Array,
   WebSocketPair,
 } from "intrinsics.js";
+import { refusal } from "refusal.js";
 
 /** Longer frames go over HTTP, so that one of them holds up no small one. In UTF-16 units: at most three bytes each. */
 const MAX_FRAME_LENGTH = 1024 * 1024;
@@ -50,7 +52,8 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
   /** The large frames that are on their way. */
   let large;
 
-  const context = () => createContext(binding, callHost, tellHost, callWithBytes);
+  const fetchOut = createFetch(backing, () => getStore(invocations));
+  const context = () => createContext(binding, callHost, tellHost, callWithBytes, fetchOut);
 
   // `data` is the event's own property in workerd: no prototype of the plugin's stands in between.
   addEventListener(socket, "message", (event) => receive(parseJson(event.data)));
@@ -234,14 +237,6 @@ function handlerOf(entry, kind, name) {
   const handler = typeof entry === "function" ? entry : entry.handler;
   if (typeof handler !== "function") throw new TypeError(`${kind} ${name} handler is not a function`);
   return handler;
-}
-
-/** The error that a plugin sees; its text is part of the interface. */
-function refusal(method, error) {
-  const thrown = new Error(`Bridge call ${method} failed: ${stringifyJson({ error })}`);
-  // A route that lets such an error through answers with the host's own code and status.
-  if (typeof error === "object") thrown.code = error.code;
-  return thrown;
 }
 
 /** What a handler threw, as JSON text: any value can be thrown, also one that throws when looked at. */

@@ -16,9 +16,9 @@ import {
 
 /**
  * `call(method, body)` resolves to the host's answer; `tell(method, body)` expects none; `callWithBytes` sends a file's
- * bytes along.
+ * bytes along; `fetchOut(url, init)` is `fetch`.
  */
-export function createContext({ plugin, site, members }, call, tell, callWithBytes) {
+export function createContext({ plugin, site, members }, call, tell, callWithBytes, fetchOut) {
   return {
     plugin: { ...plugin },
     storage: createStorage(call),
@@ -55,7 +55,7 @@ export function createContext({ plugin, site, members }, call, tell, callWithByt
         throw new Error("getUploadUrl is not available in sandbox mode. Use media.upload() instead.");
       },
     },
-    http: { fetch: notYet("http.fetch") },
+    http: { fetch: (url, init) => fetchOut(url, init) },
     log: createLog(tell),
     site: { ...site },
     url: createUrl(site.url),
@@ -138,10 +138,4 @@ function windowOf(bytes) {
   if (isView(bytes)) return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes instanceof ArrayBuffer) return new Uint8Array(bytes);
   throw new TypeError("media.upload: bytes must be an ArrayBuffer or a view of one");
-}
-
-function notYet(member) {
-  return async () => {
-    throw new Error(`ctx.${member} is not available yet in emdash-sandbox-native`);
-  };
 }

@@ -8,15 +8,23 @@ export { AsyncLocalStorage };
 
 const { bind, call } = Function.prototype;
 const uncurryThis = bind.bind(call);
-const getter = (prototype, name) => uncurryThis(Object.getOwnPropertyDescriptor(prototype, name).get);
+const getter = (prototype, name) => uncurryThis(accessor(prototype, name).get);
+/** A class may have it from its parent, as workerd's `Response` has its `body`. */
+const accessor = (prototype, name) =>
+  Object.getOwnPropertyDescriptor(prototype, name) ?? accessor(Object.getPrototypeOf(prototype), name);
 
 export const { parse: parseJson, stringify: stringifyJson } = JSON;
 export const { defineProperty, hasOwn, keys } = Object;
 export const {
+  Blob,
   Error,
+  encodeURIComponent,
+  FormData,
+  Headers,
   Map,
   Promise,
   Proxy,
+  ReadableStream,
   Request,
   Response,
   String,
@@ -24,6 +32,7 @@ export const {
   TypeError,
   Uint8Array,
   URL,
+  URLSearchParams,
   WebSocketPair,
 } = globalThis;
 
@@ -45,6 +54,21 @@ export const addEventListener = uncurryThis(EventTarget.prototype.addEventListen
 export const acceptSocket = uncurryThis(WebSocket.prototype.accept);
 export const sendToSocket = uncurryThis(WebSocket.prototype.send);
 
+export const abortSignalAborted = getter(AbortSignal.prototype, "aborted");
+
+export const getHeader = uncurryThis(Headers.prototype.get);
+export const headersAppend = uncurryThis(Headers.prototype.append);
+export const headersForEach = uncurryThis(Headers.prototype.forEach);
+
+export const getReader = uncurryThis(ReadableStream.prototype.getReader);
+export const read = uncurryThis(ReadableStreamBYOBReader.prototype.read);
+export const cancelReader = uncurryThis(ReadableStreamBYOBReader.prototype.cancel);
+export const enqueueChunk = uncurryThis(ReadableByteStreamController.prototype.enqueue);
+export const closeController = uncurryThis(ReadableByteStreamController.prototype.close);
+export const failController = uncurryThis(ReadableByteStreamController.prototype.error);
+export const byobRequest = getter(ReadableByteStreamController.prototype, "byobRequest");
+export const respondToByob = uncurryThis(ReadableStreamBYOBRequest.prototype.respond);
+
 /** `fetch` of a service binding. */
 export const fetchFrom = uncurryThis(ServiceStub.prototype.fetch);
 
@@ -55,6 +79,13 @@ export const requestMethod = getter(Request.prototype, "method");
 export const requestUrl = getter(Request.prototype, "url");
 export const requestBytes = uncurryThis(Request.prototype.arrayBuffer);
 export const requestText = uncurryThis(Request.prototype.text);
+export const requestBody = getter(Request.prototype, "body");
+export const requestHeaders = getter(Request.prototype, "headers");
+export const requestRedirect = getter(Request.prototype, "redirect");
+export const requestSignal = getter(Request.prototype, "signal");
+export const responseBody = getter(Response.prototype, "body");
+export const responseHeaders = getter(Response.prototype, "headers");
+export const cloneResponse = uncurryThis(Response.prototype.clone);
 export const responseOk = getter(Response.prototype, "ok");
 export const responseText = uncurryThis(Response.prototype.text);
 export const urlPathname = getter(URL.prototype, "pathname");

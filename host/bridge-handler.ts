@@ -1,5 +1,6 @@
 /** The bridge without a sandbox: a plugin's call as a `Request`, its answer as a `Response`. */
 import type { I18nConfig, SandboxEmailSendCallback } from "emdash";
+import type { NativeFetch } from "../index.js";
 import type { Answer, Host, PluginScope } from "./bridge/index.js";
 import type { Database, MediaStorage } from "./bridge/operation.js";
 import { printLog } from "./log.js";
@@ -40,13 +41,17 @@ export interface StorageConfig {
 export function createBridgeHandler(options: BridgeHandlerOptions): (request: Request) => Promise<Response> {
   const native = loadNative();
   if (!native.ok) throw new Error(`createBridgeHandler can't check calls: ${native.reason}`);
-  const { checkCall } = native.native.addon;
+  const { checkCall, NativeEgress } = native.native.addon;
+  const egress = new NativeEgress(process.env.EMDASH_SANDBOX_PRIVATE_HOSTS ?? "");
   const host = hostOf(options);
   const scope = scopeOf(options);
   const capabilities = [...options.capabilities];
   const collections = [...options.storageCollections];
 
   async function call(method: string, body: string): Promise<Answer> {
+    if (method === "http/fetch") {
+      return fetched(await egress.fetch(scope.id, capabilities, [...options.allowedHosts], body));
+    }
     const { args, error } = checkCall(method, body, capabilities, collections);
     if (args === null) throw new RefusedCall(error ?? "The call was refused");
     if (method === "log") return print(scope.id, args);
@@ -80,6 +85,21 @@ function methodOf(request: Request): string {
 /** A call without a body has no parameters. */
 async function bodyOf(request: Request): Promise<string> {
   return (request.method === "POST" && (await request.text())) || "{}";
+}
+
+/** As EmDash's other runners put it into JSON. There a name has one value; the members that they lack are the last three. */
+function fetched({ error, answer }: NativeFetch): string {
+  if (answer === null) throw new RefusedCall(error ?? "The call was refused");
+  const { status, statusText, url, redirected } = answer;
+  const joined = new Map<string, string>();
+  for (const [name, value] of answer.headers) {
+    const before = name === "set-cookie" ? undefined : joined.get(name);
+    joined.set(name, before === undefined ? value : `${before}, ${value}`);
+  }
+  const headers = Object.fromEntries(joined);
+  const bodyBase64 = answer.body.toString("base64");
+  const setCookie = answer.headers.flatMap(([name, value]) => (name === "set-cookie" ? [value] : []));
+  return JSON.stringify({ status, statusText, headers, bodyBase64, setCookie, url, redirected });
 }
 
 /** Without a transport of its own, a file's bytes go as base64. */

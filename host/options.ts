@@ -31,6 +31,7 @@ export function nativeOptions(
     maxUploadMb: setting(env, "EMDASH_SANDBOX_MAX_UPLOAD_MB"),
     startTimeoutMs: setting(env, "EMDASH_SANDBOX_START_TIMEOUT_MS"),
     idleMs: setting(env, "EMDASH_SANDBOX_IDLE_MS"),
+    privateHosts: env.EMDASH_SANDBOX_PRIVATE_HOSTS ?? "",
   };
 }
 

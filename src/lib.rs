@@ -5,6 +5,7 @@
 //! - [`supervisor`]: the plugins of one runner, an actor for each
 //! - [`workerd`]: one process: configuration, launch, readiness, output, end
 //! - [`channel`]: frames over the process's socket
+//! - `egress`: the way out, `ctx.http.fetch`
 //! - `backing`: the server for what is too large for a frame
 //! - [`jail`]: what is put around that process, and what this kernel gives for it
 //! - [`bridge`]: the operations that a plugin may ask for
@@ -17,6 +18,7 @@ pub mod binding;
 pub mod bridge;
 mod channel;
 pub mod dev;
+mod egress;
 pub mod error;
 pub mod jail;
 mod json;

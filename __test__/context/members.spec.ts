@@ -126,17 +126,6 @@ describe("members that depend on a capability", () => {
   });
 });
 
-it("a member that does not work yet says so by its name, and only when it is called", async () => {
-  const members = ["http.fetch"];
-  const body = `${TEXT} return Promise.all(input.map((member) => {
-    const [group, name] = member.split(".");
-    return text(() => ctx[group][name]("a", {}));
-  }))`;
-  expect(await inPlugin(body, { input: members })).toEqual(
-    members.map((member) => `ctx.${member} is not available yet in emdash-sandbox-native`),
-  );
-});
-
 it("media.getUploadUrl names what to use instead, as EmDash documents", async () => {
   expect(await inPlugin(`${TEXT} return text(() => ctx.media.getUploadUrl("a", "b"))`)).toBe(
     "getUploadUrl is not available in sandbox mode. Use media.upload() instead.",

@@ -96,7 +96,7 @@ it("an event that no frame can hold is refused by its size, and the plugin goes 
     `export default { routes: { run: ({ input }) => input.length } };`,
   );
   await expect(ask(plugin, "x".repeat(65 * 1024 * 1024))).rejects.toThrow(
-    /: the event of this call takes more than 64 MiB$/,
+    /: what it is called with is more than 64 MiB as JSON$/,
   );
   expect(await ask(plugin, "x".repeat(10 * 1024 * 1024))).toBe(10 * 1024 * 1024);
 });

@@ -14,6 +14,7 @@ interface ContextModule {
     call: Call,
     tell: (method: string, body: unknown) => void,
     callWithBytes: (method: string, body: object, bytes: Uint8Array) => Promise<unknown>,
+    fetchOut: (url: unknown, init?: RequestInit) => Promise<Response>,
   ): unknown;
 }
 
@@ -68,10 +69,50 @@ export async function guestContext(manifest: Manifest, site: unknown, handle: Ha
   const plugin = { id: manifest.id, version: manifest.version };
   const call = (method: string, body: unknown) => callOver(handle, method, body);
   const tell = (method: string, body: unknown) => void call(method, body);
-  return createContext({ plugin, site, members }, call, tell, (method, body, view) => {
+  const callWithBytes = (method: string, body: object, view: Uint8Array) => {
     const bytes = Buffer.from(view.buffer, view.byteOffset, view.byteLength).toString("base64");
     return call(method, { ...body, bytes, encoding: "base64" });
-  });
+  };
+  const fetchOut = async (url: unknown, init?: RequestInit) => {
+    const answer = await call("http/fetch", { url, init: init && (await inJson(init)) });
+    const { bodyBase64, setCookie, headers, ...told } = answer as Fetched;
+    const { "set-cookie": _last, ...others } = headers;
+    const pairs = [...Object.entries(others), ...setCookie.map((cookie) => ["set-cookie", cookie])];
+    const isNull = [204, 205, 304].includes(told.status);
+    return new Response(isNull ? null : Buffer.from(bodyBase64, "base64"), {
+      ...told,
+      headers: pairs as [string, string][],
+    });
+  };
+  return createContext({ plugin, site, members }, call, tell, callWithBytes, fetchOut);
+}
+
+interface Fetched {
+  status: number;
+  statusText: string;
+  headers: Record<string, string>;
+  setCookie: string[];
+  bodyBase64: string;
+}
+
+/** As EmDash's other runners put it into JSON. A body goes as bytes, whatever it is, with the type that it has. */
+async function inJson(init: RequestInit): Promise<unknown> {
+  const { headers, body } = init;
+  const [method, redirect] = [init.method || undefined, init.redirect || undefined];
+  const probe = new Request("http://probe", {
+    method: "POST",
+    ...(headers && { headers }),
+    ...(body && { body, duplex: "half" }),
+  } as RequestInit);
+  if (!body) return { method, redirect, headers: headers && [...probe.headers] };
+  const bytes = Buffer.from(await probe.arrayBuffer());
+  return {
+    method,
+    redirect,
+    headers: [...probe.headers],
+    bodyType: "base64",
+    body: bytes.toString("base64"),
+  };
 }
 
 function holds(manifest: Manifest, ...names: string[]): boolean {

@@ -72,7 +72,8 @@ it("long lines are cut at 8 KiB, and none brings a control character", async () 
 });
 
 it("a flood that lasts as long as its neighbour works does not keep the neighbour from working", async () => {
-  const runner = makeRunner({ db: site.db });
+  const limits = { cpuMs: 20_000, subrequests: 1_000_000 };
+  const runner = makeRunner({ db: site.db, limits });
   const flood = `
     while (!(await ctx.kv.get("enough"))) for (let n = 0; n < 200; n += 1) { ctx.log.info("flood"); console.log("flood"); }
     return "dry"`;

@@ -30,6 +30,7 @@ describe("of a runner", () => {
       available: true,
       unavailableReason: null,
       workerd: { path: expect.stringMatching(/workerd$/), version: expect.stringMatching(/^1\.\d{8}\.\d+$/) },
+      jail: expect.objectContaining({ mode: "auto", layers: expect.arrayContaining([expect.anything()]) }),
       limits: expect.objectContaining({ wallTimeMs: 30_000, memoryMb: 128 }),
       plugins: [],
     });
@@ -57,6 +58,7 @@ describe("of a runner", () => {
       available: false,
       unavailableReason: said,
       workerd: null,
+      jail: null,
       limits: null,
       plugins: [],
     });

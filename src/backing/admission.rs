@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::channel::Delivery;
+use crate::egress::Egress;
 use crate::token::Key;
 
 #[derive(Debug)]
 pub(super) struct Admissions {
     key: Key,
     max_upload: usize,
+    egress: Arc<Egress>,
     /// By load: a load has one process that serves at a time.
     admitted: Mutex<HashMap<u64, Admitted>>,
 }
@@ -29,10 +31,11 @@ pub(crate) struct Admission {
 }
 
 impl Admissions {
-    pub(super) fn new(key: Key, max_upload: usize) -> Self {
+    pub(super) fn new(key: Key, max_upload: usize, egress: Arc<Egress>) -> Self {
         Self {
             key,
             max_upload,
+            egress,
             admitted: Mutex::default(),
         }
     }
@@ -40,6 +43,10 @@ impl Admissions {
     /// In bytes.
     pub(super) fn max_upload(&self) -> usize {
         self.max_upload
+    }
+
+    pub(super) fn egress(&self) -> &Egress {
+        &self.egress
     }
 
     pub(super) fn admit(this: &Arc<Self>, load: u64, pid: u32, delivery: Delivery) -> Admission {

@@ -4,6 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::channel::{Delivery, Received};
+use crate::egress::PrivateHosts;
 use crate::token::Claims;
 
 fn claims(load: u64) -> Claims {
@@ -15,6 +16,10 @@ fn claims(load: u64) -> Claims {
         storage_collections: vec![],
         load,
     }
+}
+
+fn egress() -> Arc<Egress> {
+    Arc::new(Egress::new(PrivateHosts::default()))
 }
 
 async fn ask(server: &BackingServer, request: String) -> String {
@@ -42,7 +47,7 @@ fn post(token: &str, path: &str, body: &str) -> String {
 #[tokio::test]
 async fn a_plugins_own_process_delivers_frames_and_nobody_else_does() {
     let (key, other) = (Key::generate().unwrap(), Key::generate().unwrap());
-    let server = BackingServer::start(key.clone(), 4).unwrap();
+    let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
     let (delivery, mut inbox) = Delivery::new();
     let us = std::process::id();
     let token = key.sign(&claims(1));
@@ -94,7 +99,7 @@ async fn a_plugins_own_process_delivers_frames_and_nobody_else_does() {
 #[tokio::test]
 async fn a_body_past_the_limit_and_one_that_is_no_text_are_refused() {
     let key = Key::generate().unwrap();
-    let server = BackingServer::start(key.clone(), 4).unwrap();
+    let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
     let (delivery, _inbox) = Delivery::new();
     let _admission = server.admit(1, std::process::id(), delivery);
     let token = key.sign(&claims(1));
@@ -117,7 +122,7 @@ async fn a_body_past_the_limit_and_one_that_is_no_text_are_refused() {
 #[tokio::test]
 async fn bytes_wait_for_the_call_that_names_them_and_are_bounded_by_themselves() {
     let key = Key::generate().unwrap();
-    let server = BackingServer::start(key.clone(), 4).unwrap();
+    let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
     let (delivery, _inbox) = Delivery::new();
     let _admission = server.admit(1, std::process::id(), delivery.clone());
     let token = key.sign(&claims(1));
@@ -129,5 +134,81 @@ async fn bytes_wait_for_the_call_that_names_them_and_are_bounded_by_themselves()
     assert_eq!(
         ask(&server, post(token.expose(), "/bytes", "fives")).await,
         "HTTP/1.1 413 Payload Too Large"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_is_slow_is_hung_up_on() {
+    let key = Key::generate().unwrap();
+    let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
+    let (delivery, _inbox) = Delivery::new();
+    let _admission = server.admit(1, std::process::id(), delivery);
+    let token = key.sign(&claims(1));
+
+    let mut heads = server.socket().connect().await.unwrap();
+    heads
+        .write_all(b"POST /frames HTTP/1.1\r\nhost: b\r\n")
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    let _ = heads.read_to_end(&mut answer).await;
+
+    let mut bodies = server.socket().connect().await.unwrap();
+    let head = post(token.expose(), "/frames", "").replace("content-length: 0", "content-length: 9");
+    bodies.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    bodies.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+}
+
+fn fetch(token: &str, meta: &str) -> String {
+    post(token, "/fetch", "").replace("host: b", &format!("host: b\r\nx-emdash-fetch: {meta}"))
+}
+
+#[tokio::test]
+async fn a_fetch_is_granted_by_the_actor_and_its_refusal_is_told_again() {
+    let key = Key::generate().unwrap();
+    let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
+    let (delivery, mut inbox) = Delivery::new();
+    let us = std::process::id();
+    let admission = server.admit(1, us, delivery);
+    let token = key.sign(&claims(1));
+    let meta =
+        "%7B%22fetch%22:7,%22invocation%22:3,%22url%22:%22http://a.example/%22,%22body%22:%22none%22%7D";
+
+    for malformed in ["", "%7B%7D", "%ff", "%7B%22fetch%22:7"] {
+        let answer = ask(&server, fetch(token.expose(), malformed)).await;
+        assert_eq!(answer, "HTTP/1.1 400 Bad Request", "{malformed}");
+    }
+    assert_eq!(ask(&server, fetch("", meta)).await, "HTTP/1.1 401 Unauthorized");
+
+    let actor = async {
+        let Some(Received::Fetch(asked)) = inbox.recv().await else {
+            panic!("no question")
+        };
+        assert_eq!(asked.invocation, 3);
+        asked.reply.send(Err("not you".into())).unwrap();
+    };
+    let request = fetch(token.expose(), meta);
+    let (answer, ()) = tokio::join!(ask(&server, request), actor);
+    assert_eq!(answer, "HTTP/1.1 403 Forbidden");
+    let reason = post(token.expose(), "/fetch/7", "").replace("POST", "GET");
+    assert_eq!(ask(&server, reason.clone()).await, "HTTP/1.1 200 OK");
+    assert_eq!(
+        ask(&server, reason).await,
+        "HTTP/1.1 404 Not Found",
+        "a reason is told once"
+    );
+
+    drop(inbox);
+    assert_eq!(
+        ask(&server, fetch(token.expose(), meta)).await,
+        "HTTP/1.1 403 Forbidden",
+        "nobody is left to grant it"
+    );
+    drop(admission);
+    assert_eq!(
+        ask(&server, fetch(token.expose(), meta)).await,
+        "HTTP/1.1 401 Unauthorized"
     );
 }

@@ -5,6 +5,8 @@
 //! checked before a body is read.
 
 mod admission;
+mod connections;
+mod fetch;
 
 use std::convert::Infallible;
 use std::io;
@@ -12,26 +14,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Empty, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
 
 pub(crate) use self::admission::Admission;
 use self::admission::Admissions;
+use self::connections::Connections;
 use crate::channel::{Delivery, MAX_LARGE_FRAME_BYTES};
+use crate::egress::Egress;
 use crate::token::Key;
 use crate::workerd::PrivateSocket;
 
 /// The header that workerd injects; `config.rs` names it there.
 pub(crate) const TOKEN_HEADER: &str = "x-emdash-sandbox-token";
-
-/// Connections at once, of all plugins together. Past it, new ones wait to be accepted.
-const MAX_CONNECTIONS: usize = 128;
 
 /// From a connection's start, or the last answer, until a request's headers are there.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -41,6 +42,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A token is at most 256 KiB, and stands in the headers.
 const MAX_HEADER_BYTES: usize = 320 * 1024;
+
+type ResponseBody = UnsyncBoxBody<Bytes, io::Error>;
 
 /// A running server. Dropping it ends it.
 #[derive(Debug)]
@@ -52,11 +55,11 @@ pub(crate) struct BackingServer {
 
 impl BackingServer {
     /// `max_upload` bounds a file's bytes. Must be called within the io thread's runtime.
-    pub(crate) fn start(key: Key, max_upload: usize) -> io::Result<Self> {
+    pub(crate) fn start(key: Key, max_upload: usize, egress: Arc<Egress>) -> io::Result<Self> {
         let (socket, listener) = PrivateSocket::bind()?;
         listener.set_nonblocking(true)?;
         let listener = UnixListener::from_std(listener)?;
-        let admissions = Arc::new(Admissions::new(key, max_upload));
+        let admissions = Arc::new(Admissions::new(key, max_upload, egress));
         let task = tokio::spawn(accept(listener, Arc::clone(&admissions)));
         Ok(Self {
             socket: Arc::new(socket),
@@ -82,28 +85,30 @@ impl Drop for BackingServer {
 }
 
 async fn accept(listener: UnixListener, admissions: Arc<Admissions>) {
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    // The semaphore is never closed.
-    while let Ok(permit) = Arc::clone(&permits).acquire_owned().await {
+    let connections = Arc::new(Connections::default());
+    loop {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of descriptors, most likely: leave those who have one the time to give it back.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
+        let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
+        // Who has no process id, or has too many connections, is not heard.
+        let Some(pid) = pid.and_then(|pid| u32::try_from(pid).ok()) else {
+            continue;
+        };
+        let Some(place) = Connections::place(&connections, pid) else {
+            continue;
+        };
         let admissions = Arc::clone(&admissions);
         tokio::spawn(async move {
-            serve(stream, admissions).await;
-            drop(permit);
+            serve(stream, pid, admissions).await;
+            drop(place);
         });
     }
 }
 
-async fn serve(stream: UnixStream, admissions: Arc<Admissions>) {
-    let pid = stream
-        .peer_cred()
-        .ok()
-        .and_then(|peer| peer.pid())
-        .and_then(|pid| u32::try_from(pid).ok());
+async fn serve(stream: UnixStream, pid: u32, admissions: Arc<Admissions>) {
     let service = service_fn(move |request| {
         let admissions = Arc::clone(&admissions);
         async move {
@@ -125,17 +130,24 @@ async fn serve(stream: UnixStream, admissions: Arc<Admissions>) {
 
 async fn answer(
     request: Request<Incoming>,
-    pid: Option<u32>,
+    pid: u32,
     admissions: &Admissions,
-) -> Result<Response<Full<Bytes>>, Refusal> {
+) -> Result<Response<ResponseBody>, Refusal> {
     let token = request
         .headers()
         .get(TOKEN_HEADER)
         .and_then(|token| token.to_str().ok());
     let delivery = token
-        .zip(pid)
-        .and_then(|(token, pid)| admissions.find(token, pid))
+        .and_then(|token| admissions.find(token, pid))
         .ok_or(Refusal::Stranger)?;
+    let path = request.uri().path();
+    if request.method() == Method::POST && path == "/fetch" {
+        return Ok(fetch::serve(request, &delivery, admissions.egress()).await);
+    }
+    if request.method() == Method::GET {
+        let reason = fetch::reason(path, &delivery).ok_or(Refusal::NoSuchThing)?;
+        return Ok(status(StatusCode::OK, reason));
+    }
     let (limit, is_upload) = match (request.method(), request.uri().path()) {
         (&Method::POST, "/frames") => (MAX_LARGE_FRAME_BYTES, false),
         (&Method::POST, "/bytes") => (admissions.max_upload(), true),
@@ -179,7 +191,7 @@ enum Refusal {
 }
 
 impl Refusal {
-    fn response(self) -> Response<Full<Bytes>> {
+    fn response(self) -> Response<ResponseBody> {
         match self {
             Self::Stranger => status(StatusCode::UNAUTHORIZED, "no loaded plugin's process speaks here"),
             Self::NoSuchThing => status(StatusCode::NOT_FOUND, "there is no such thing here"),
@@ -197,10 +209,15 @@ impl Refusal {
     }
 }
 
-fn status(status: StatusCode, text: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(text.into()));
+fn status(status: StatusCode, text: impl Into<Bytes>) -> Response<ResponseBody> {
+    let body = Full::new(text.into()).map_err(|never| match never {});
+    let mut response = Response::new(body.boxed_unsync());
     *response.status_mut() = status;
     response
+}
+
+fn empty() -> ResponseBody {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod check;
 mod dev;
+mod egress;
 mod event;
 mod jail;
 mod runner;
@@ -12,4 +13,5 @@ pub use self::dev::{
     DescribeOutcome, NativeDescription, NativeDev, NativeFrame, NativeGuest, NativeModule, explain_output,
     guest, printable_line, read_frame,
 };
+pub use self::egress::{NativeAnswer, NativeEgress, NativeFetch};
 pub use self::jail::{NativeJailLayer, NativeJailReport, jail_report};

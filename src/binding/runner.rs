@@ -40,6 +40,8 @@ pub struct NativeOptions {
     pub start_timeout_ms: Option<NativeNumber>,
     /// 0 keeps idle processes for ever.
     pub idle_ms: Option<NativeNumber>,
+    /// `host[:port],…` of the site's own network that plugins may reach.
+    pub private_hosts: String,
 }
 
 /// A number that somebody has set, and what they call it.
@@ -295,6 +297,7 @@ impl NativeOptions {
                 self.start_timeout_ms.map(Given::from),
                 self.idle_ms.map(Given::from),
             )?,
+            private_hosts: self.private_hosts,
             site,
         })
     }

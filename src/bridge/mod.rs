@@ -3,11 +3,15 @@ use std::collections::BTreeSet;
 
 use serde_json::value::RawValue;
 
+use crate::egress::Reach;
 use crate::json;
 use crate::manifest::{Capabilities, Capability, Manifest};
+pub use direct::{Caller, DirectEgress, WholeAnswer};
 pub use log::LogLine;
 pub use table::Method;
 
+mod direct;
+pub(crate) mod fetch;
 mod log;
 mod params;
 mod table;
@@ -82,6 +86,8 @@ pub enum BridgeError {
     BatchTooLarge(usize),
     #[error("Parameter {0} must be a whole number when provided")]
     NotAnInteger(&'static str),
+    #[error("http/fetch: {0}")]
+    Fetch(&'static str),
     #[error("email/send requires message with to, subject, and text")]
     NotAnEmailMessage,
     #[error("Parameter {0} must be an object mapping field to \"asc\"|\"desc\"")]
@@ -139,6 +145,20 @@ pub fn parse_text(method: &str, body: &str, grants: &Grants) -> Result<Operation
     // "null" for what can't be read: the method is still looked up first.
     let body = serde_json::from_str(body).unwrap_or(RawValue::NULL);
     parse(method, body, grants)
+}
+
+/// Where a plugin may fetch from. `http/fetch` has no row in the table: it is carried out in Rust.
+///
+/// # Errors
+/// When it holds no capability for it.
+pub(crate) fn reach(plugin_id: &str, grants: &Grants, hosts: &[String]) -> Result<Reach, BridgeError> {
+    let holds = |capability| grants.capabilities.contains(capability);
+    let is_unrestricted = holds(Capability::NetworkRequestUnrestricted);
+    if is_unrestricted || holds(Capability::NetworkRequest) {
+        Ok(Reach::new(plugin_id, is_unrestricted, hosts))
+    } else {
+        Err(BridgeError::MissingCapability(Capability::NetworkRequest))
+    }
 }
 
 /// The body's fields that the row has parameters for. Of a field that comes twice the last one, as `JSON.parse` does.

@@ -3,6 +3,7 @@
 mod budget;
 pub(crate) mod frame;
 mod lane;
+mod reasons;
 mod uploads;
 
 use std::sync::Arc;
@@ -12,14 +13,16 @@ use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::UnixStream;
-use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc};
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes, protocol::WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use self::budget::Budget;
 use self::lane::MAX_FRAME_BYTES;
 pub(crate) use self::lane::MAX_LARGE_FRAME_BYTES;
+pub(crate) use self::reasons::Reasons;
 pub(crate) use self::uploads::Uploads;
+use crate::egress::{Grant, Share};
 use crate::workerd::PrivateSocket;
 
 /// The guest sends at most 1 Mi UTF-16 units, three bytes each, in one message; past that it uses the lane.
@@ -45,8 +48,18 @@ pub(crate) struct Channel {
 #[derive(Debug)]
 pub(crate) enum Received {
     Frame(Text),
+    /// An invocation wants to fetch.
+    Fetch(FetchAsk),
     /// The connection is over, or the guest broke the protocol: nothing follows.
     Closed(ChannelError),
+}
+
+/// Whether an invocation may fetch, and until when. The request itself waits with the backing server.
+#[derive(Debug)]
+pub(crate) struct FetchAsk {
+    pub(crate) invocation: u64,
+    /// A refusal is a sentence for the plugin.
+    pub(crate) reply: oneshot::Sender<Result<Grant, String>>,
 }
 
 /// A frame's text, as it came over either lane.
@@ -85,6 +98,8 @@ pub(crate) struct Delivery {
     received: mpsc::Sender<Received>,
     turns: Arc<Semaphore>,
     uploads: Arc<Uploads>,
+    reasons: Arc<Reasons>,
+    share: Share,
 }
 
 impl Delivery {
@@ -95,6 +110,8 @@ impl Delivery {
             received,
             turns: Arc::new(Semaphore::new(1)),
             uploads: Arc::default(),
+            reasons: Arc::default(),
+            share: Share::default(),
         };
         (delivery, inbox)
     }
@@ -102,6 +119,34 @@ impl Delivery {
     /// Where bytes wait for the call that names them.
     pub(crate) fn uploads(&self) -> &Uploads {
         &self.uploads
+    }
+
+    /// Why fetches failed whose answers can no longer say so.
+    pub(crate) fn reasons(&self) -> &Arc<Reasons> {
+        &self.reasons
+    }
+
+    /// What this process may take of the way out.
+    pub(crate) fn share(&self) -> &Share {
+        &self.share
+    }
+
+    /// What lets this invocation fetch.
+    ///
+    /// # Errors
+    /// A sentence for the plugin.
+    pub(crate) async fn ask_to_fetch(&self, invocation: u64) -> Result<Grant, String> {
+        let (reply, answer) = oneshot::channel();
+        let asked = self
+            .received
+            .send(Received::Fetch(FetchAsk { invocation, reply }))
+            .await;
+        let answer = match asked {
+            Ok(()) => answer.await.ok(),
+            Err(_) => None,
+        };
+        // Its process has ended, or is about to.
+        answer.unwrap_or_else(|| Err("the plugin is being stopped".into()))
     }
 
     /// To be held while a frame is read and delivered; `None` while another one is.

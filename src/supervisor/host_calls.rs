@@ -120,6 +120,13 @@ impl<W> HostCalls<W> {
         self.calls.get(&number).map(|call| call.invocation)
     }
 
+    /// Whether nothing is under way but what these invocations asked for.
+    pub(super) fn all_are_of(&self, invocations: &[u64]) -> bool {
+        self.calls
+            .values()
+            .all(|call| invocations.contains(&call.invocation))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.calls.is_empty()
     }

@@ -38,6 +38,7 @@ pub(crate) use self::start::{complaint_of_guest, explanation};
 use self::status::Board;
 pub use self::status::PluginStatus;
 use crate::backing::BackingServer;
+use crate::egress::{Egress, PrivateHosts};
 use crate::error::{Error, ErrorCode, Refusal};
 use crate::limits::{Limits, Timing};
 use crate::manifest::Manifest;
@@ -56,6 +57,8 @@ pub struct Options {
     pub programs: Programs,
     pub limits: Limits,
     pub timing: Timing,
+    /// `EMDASH_SANDBOX_PRIVATE_HOSTS`, as it is.
+    pub private_hosts: String,
     /// `ctx.site`, as JSON text.
     pub site: Box<RawValue>,
 }
@@ -99,15 +102,27 @@ impl Supervisor {
             programs,
             limits,
             timing,
+            private_hosts,
             site,
         } = options;
+        let private_hosts = PrivateHosts::parse(&private_hosts)?;
         let no_system =
             |error: &dyn fmt::Display| Error::unavailable(format!("the system refused the addon: {error}"));
         let runtime = crate::runtime::handle().map_err(|error| no_system(&error))?;
         let key = Key::generate().map_err(|error| no_system(&error))?;
+        if !private_hosts.is_empty() {
+            let shown = private_hosts.shown();
+            outbox.push(Event::Log(Log::Notice {
+                plugin_id: None,
+                message: format!(
+                    "plugins that may fetch from these hosts reach them at private addresses, too: {shown}"
+                ),
+            }));
+        }
+        let egress = Arc::new(Egress::new(private_hosts));
         let backing = {
             let _within = runtime.enter();
-            BackingServer::start(key.clone(), limits.max_upload).map_err(|error| no_system(&error))?
+            BackingServer::start(key.clone(), limits.max_upload, egress).map_err(|error| no_system(&error))?
         };
         Ok(Self {
             runtime,

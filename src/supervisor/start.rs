@@ -187,6 +187,8 @@ async fn open(control: std::os::fd::OwnedFd, socket: PrivateSocket) -> Result<(C
     let text = match channel.receive().await {
         Received::Frame(text) => text,
         Received::Closed(error) => return Err(complain(&error)),
+        // Nobody has invoked anything. What it asks for is refused with the reply's end.
+        Received::Fetch(_) => return Err(Complaint::Channel("it did not say that it was ready".into())),
     };
     match Incoming::parse(text.as_str()) {
         Ok(Incoming::Ready { hooks, routes }) if hooks.len().max(routes.len()) <= MAX_NAMES => {

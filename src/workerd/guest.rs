@@ -17,8 +17,16 @@ pub(crate) fn guest_modules() -> &'static [Module<'static>] {
             source: include_str!("../../guest/context.js"),
         },
         Module {
+            name: "fetch.js",
+            source: include_str!("../../guest/fetch.js"),
+        },
+        Module {
             name: "intrinsics.js",
             source: include_str!("../../guest/intrinsics.js"),
+        },
+        Module {
+            name: "refusal.js",
+            source: include_str!("../../guest/refusal.js"),
         },
         Module {
             name: "emdash",

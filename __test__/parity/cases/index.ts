@@ -3,6 +3,7 @@ import { capabilities } from "./capabilities.js";
 import { contentRead } from "./content-read.js";
 import { contentWrite } from "./content-write.js";
 import { context } from "./context.js";
+import { fetches } from "./fetch.js";
 import { kv } from "./kv.js";
 import { mediaUsersTaxonomies } from "./media-users-taxonomies.js";
 import { storage } from "./storage.js";
@@ -14,5 +15,6 @@ export const subjects: [subject: string, cases: Case[]][] = [
   ["reading content", contentRead],
   ["writing content", contentWrite],
   ["media, users, taxonomies, email", mediaUsersTaxonomies],
+  ["http.fetch without a network", fetches],
   ["capabilities", capabilities],
 ];

@@ -1,12 +1,16 @@
 //! The half of the actor that listens to the guest: its answers, its `ctx` calls, and what the host says to those.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::Plugin;
+use super::{Plugin, Subject};
 use crate::bridge::{self, LogLine, Method, Operation};
+use crate::channel::FetchAsk;
 use crate::channel::frame::{self, Incoming};
+use crate::egress::Grant;
 use crate::error::{Error, ErrorCode, Refusal};
 use crate::json;
 use crate::limits::DOCUMENTED_SUBREQUESTS;
@@ -100,6 +104,32 @@ impl Plugin {
                 event.into_iter().for_each(|event| self.outbox.push(event));
             }
         }
+    }
+
+    /// A fetch is a `ctx` call like the others; only its bodies go another way.
+    pub(super) fn on_fetch(&mut self, FetchAsk { invocation, reply }: FetchAsk) {
+        // Whoever asked may have gone.
+        let _ = reply.send(self.grant(invocation));
+    }
+
+    fn grant(&mut self, invocation: u64) -> Result<Grant, String> {
+        let until = self
+            .invocations
+            .authority(invocation, Instant::now())
+            .ok_or(OVER)?;
+        self.charge(invocation)?;
+        let Subject { manifest, .. } = &self.subject;
+        let reach = bridge::reach(&manifest.id, &self.grants, &manifest.allowed_hosts)
+            .map_err(|error| error.to_string())?;
+        self.last_used = Instant::now();
+        let (authority, open) = (self.authority.until(until), Arc::clone(&self.fetches));
+        Ok(Grant {
+            reach,
+            ended: Box::pin(async move {
+                authority.ended().await;
+                drop(open);
+            }),
+        })
     }
 
     /// Counts a call that leaves the isolate.

@@ -38,31 +38,34 @@ impl Plugin {
         {
             return self.answer_missing(*request, *kind, name);
         }
-        if let Some(reason) = self.objection(&call) {
-            return self.refuse(call, reason);
+        if let Some((request, error)) = self.objection(&call) {
+            return self.fail(request, error);
         }
         let may_wait_until = Instant::now() + self.subject.timing.start + PATIENCE;
         self.step(Input::Call(call, may_wait_until)).await;
     }
 
     /// Why it can't take this call as well.
-    fn objection(&self, call: &Call) -> Option<String> {
-        let Call::Invoke { payload, .. } = call else {
+    fn objection(&self, call: &Call) -> Option<(u64, Error)> {
+        let Call::Invoke { request, payload, .. } = call else {
             return None;
         };
-        if self.invocations.len() + self.state.waiting() >= MAX_INVOCATIONS {
-            return Some(format!(
+        let error = if payload.len() > MAX_LARGE_FRAME_BYTES - FRAME_BYTES {
+            let mib = MAX_LARGE_FRAME_BYTES / 1024 / 1024;
+            let message = format!("what it is called with is more than {mib} MiB as JSON");
+            Error::new(ErrorCode::Threw, message)
+        } else if self.invocations.len() + self.state.waiting() >= MAX_INVOCATIONS {
+            Error::unavailable(format!(
                 "{MAX_INVOCATIONS} calls of it are under way or wait, and it takes no more"
-            ));
-        }
-        if payload.len() > MAX_LARGE_FRAME_BYTES - FRAME_BYTES {
-            let limit = MAX_LARGE_FRAME_BYTES / 1024 / 1024;
-            return Some(format!("the event of this call takes more than {limit} MiB"));
-        }
-        let session = self.state.session()?;
-        (!session.channel.budget().takes(payload.len())).then(|| {
-            "it has not read the events of the calls before this one, which are too large together".into()
-        })
+            ))
+        } else if !self.state.session()?.channel.budget().takes(payload.len()) {
+            Error::unavailable(
+                "it has not read what the calls before this one brought, and that is too much together",
+            )
+        } else {
+            return None;
+        };
+        Some((*request, error))
     }
 
     pub(super) fn send(&mut self, call: Call) {

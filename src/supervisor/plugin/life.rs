@@ -145,8 +145,10 @@ impl Plugin {
 
     /// When its process has had nothing to do for so long that it ends.
     pub(super) fn unused_at(&self) -> Option<Instant> {
-        let is_at_rest =
-            matches!(self.state, State::Serving(_)) && self.invocations.is_empty() && self.calls.is_empty();
+        let is_at_rest = matches!(self.state, State::Serving(_))
+            && self.invocations.is_empty()
+            && self.calls.is_empty()
+            && !self.has_fetches();
         // What an answered invocation has left running may go on until its deadline.
         let idle = self.subject.timing.idle?.max(self.subject.limits.wall_time);
         is_at_rest.then(|| self.last_used + idle)
@@ -166,7 +168,11 @@ impl Plugin {
 
     pub(super) fn is_drained(&self) -> bool {
         self.drain.as_ref().is_some_and(|drain| {
-            drain.until <= Instant::now() || self.invocations.all_waiting_are(&drain.within)
+            drain.until <= Instant::now()
+                || (self.invocations.all_waiting_are(&drain.within)
+                    && self.calls.all_are_of(&drain.within)
+                    // What waits for this end does not need its fetches any more.
+                    && (!self.has_fetches() || !drain.within.is_empty()))
         })
     }
 

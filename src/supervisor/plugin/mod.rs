@@ -25,7 +25,7 @@ use super::start::{Blueprint, Session, StartError};
 use super::state::{Effect, Input, State};
 use super::status::Board;
 use crate::bridge::Grants;
-use crate::channel::{Received, Text};
+use crate::channel::{FetchAsk, Received, Text};
 use crate::limits::{Limits, Timing};
 use crate::manifest::Manifest;
 use crate::workerd::Process;
@@ -66,6 +66,8 @@ pub(super) struct Plugin {
     invocations: Invocations,
     authority: LoadAuthority,
     calls: HostCalls<Event>,
+    /// As many more as fetches are under way hold it.
+    fetches: Arc<()>,
     failures: Failures,
     drain: Option<Drain>,
     last_used: Instant,
@@ -75,11 +77,23 @@ pub(super) struct Plugin {
     has_warned_of_subrequests: bool,
 }
 
+/// How often a plugin that ends looks whether its fetches have: nobody tells it.
+const FETCHES_LOOK: Duration = Duration::from_millis(20);
+
 /// What the end of an unloaded plugin waits for.
 struct Drain {
     until: Instant,
     /// The invocations that wait for this very end: the unloading was asked for by a host operation of theirs.
     within: Vec<u64>,
+}
+
+impl Drain {
+    fn next_look(&self, has_fetches: bool) -> Instant {
+        match has_fetches {
+            true => self.until.min(Instant::now() + FETCHES_LOOK),
+            false => self.until,
+        }
+    }
 }
 
 impl Plugin {
@@ -102,6 +116,7 @@ impl Plugin {
             names,
             authority: LoadAuthority::default(),
             calls: HostCalls::default(),
+            fetches: Arc::default(),
             failures: Failures::default(),
             drain: None,
             last_used: Instant::now(),
@@ -119,6 +134,7 @@ impl Plugin {
                 Next::Command(Command::Terminate { within }) => self.on_terminate(within).await,
                 Next::Started(outcome) => self.on_started(*outcome).await,
                 Next::Frame(text) => self.on_frame(text.as_str()).await,
+                Next::Fetch(ask) => self.on_fetch(ask),
                 Next::Gone(complaint) => self.on_gone(complaint).await,
                 Next::Timer => self.on_timer().await,
                 Next::Room => {}
@@ -162,7 +178,9 @@ impl Plugin {
     fn next_timer(&self) -> Option<Instant> {
         [
             self.invocations.next_deadline(),
-            self.drain.as_ref().map(|drain| drain.until),
+            self.drain
+                .as_ref()
+                .map(|drain| drain.next_look(self.has_fetches())),
             self.state.next_tick(),
             self.unused_at(),
             self.calls.next_room(),
@@ -173,6 +191,10 @@ impl Plugin {
         .min()
     }
 
+    fn has_fetches(&self) -> bool {
+        Arc::strong_count(&self.fetches) > 1
+    }
+
     fn notice(&self, message: String) {
         self.subject.journal.notice(message);
     }
@@ -181,6 +203,7 @@ impl Plugin {
 /// Whoever still waits when the actor ends, by whatever way, hears of it.
 impl Drop for Plugin {
     fn drop(&mut self) {
+        self.authority.end();
         const REASON: &str = "its supervisor ended";
         self.fail_in_flight(REASON);
         let mut effects = Vec::new();
@@ -203,6 +226,7 @@ enum Next {
     Command(Command),
     Started(Box<Result<Session, StartError>>),
     Frame(Text),
+    Fetch(FetchAsk),
     Gone(Option<String>),
     Timer,
     /// The guest has read: more may be taken from it.
@@ -217,6 +241,7 @@ async fn hear(session: Option<&mut Session>, reads: bool) -> Option<Next> {
     Some(tokio::select! {
         received = channel.receive(), if reads => match received {
             Received::Frame(text) => Next::Frame(text),
+            Received::Fetch(ask) => Next::Fetch(ask),
             Received::Closed(error) => Next::Gone(Some(error.to_string())),
         },
         () = budget.room(), if !budget.has_room() => Next::Room,
