@@ -63,6 +63,9 @@ impl Watch {
         // A process that has ended is reported another way.
         let Ok(used) = process.cpu_time() else { return };
         self.account.begin(invocation, used, now);
+        // What was used since the last look must not be missing now; where the kernel does not let us move the bound it
+        // stays, which is the safe side.
+        let _ = self.extend(process, used);
         self.until = now + self.wall_time;
         // Never later than it was: calls that keep coming must not put the look off.
         let due = now + self.step_while_open();
@@ -87,7 +90,6 @@ impl Watch {
     pub(super) fn look(&mut self, process: &Process, now: Instant) -> Option<Overdrawn> {
         let used = process.cpu_time().ok()?;
         let overdrawn = self.account.check(used, now);
-        // Where the kernel does not let us move the bound it stays, which is the safe side.
         let _ = self.extend(process, used);
         self.look_again(now);
         overdrawn

@@ -93,6 +93,10 @@ impl Plugin {
         if end.is_out_of_memory {
             return self.end_process_for(Breach::Memory, None).await;
         }
+        // Should our own look come too late, on a machine that is very busy.
+        if end.is_out_of_time && !self.invocations.is_empty() {
+            return self.end_process_for(Breach::CpuTime, None).await;
+        }
         self.end_process(end.reason).await;
     }
 
