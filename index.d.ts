@@ -96,6 +96,7 @@ export interface NativeLimits {
   subrequests: number
   wallTimeMs: number
   maxUploadMb: number
+  hasCgroups: boolean
 }
 
 export interface NativeLoad {
