@@ -3,6 +3,7 @@ use serde_json::value::RawValue;
 
 use super::BridgeError;
 use crate::json::{self, Kind};
+use crate::limits::sizes::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
 
 /// Bounds and default of a page of results, for content (EmDash's `ctx.content.list`) and storage alike.
 const LARGEST_PAGE: u8 = 100;
@@ -18,6 +19,10 @@ pub(super) const LARGEST_READ_BYTES: i64 = 16 * 1024 * 1024;
 /// The one option of `content.create`.
 const LOCALE: &str = "locale";
 
+/// As errors name what is in an item.
+const ITEM_ID: &str = "items[].id";
+const ITEM_DATA: &str = "items[].data";
+
 /// A parameter: a field of the call's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Param {
@@ -28,6 +33,7 @@ pub(super) struct Param {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Accepts {
     String,
+    Key,
     LossyString,
     OptionalString { default: Option<&'static str> },
     OneOf(&'static [&'static str]),
@@ -61,6 +67,11 @@ pub(super) const fn string(name: &'static str) -> Param {
     param(name, Accepts::String)
 }
 
+/// A string under which something is stored: [`MAX_KEY_BYTES`] at most.
+pub(super) const fn key(name: &'static str) -> Param {
+    param(name, Accepts::Key)
+}
+
 /// A string of which only a person needs every character: an unpaired surrogate is replaced, not refused.
 pub(super) const fn lossy_string(name: &'static str) -> Param {
     param(name, Accepts::LossyString)
@@ -81,7 +92,7 @@ pub(super) const fn collection_name(name: &'static str) -> Param {
     param(name, Accepts::CollectionName)
 }
 
-/// Any JSON; the operation gets the plugin's own text. JavaScript's `undefined` arrives as an absent field: an error.
+/// Any JSON, [`MAX_VALUE_BYTES`] at most; the operation gets the plugin's own text. JavaScript's `undefined` arrives as an absent field: an error.
 pub(super) const fn json(name: &'static str) -> Param {
     param(name, Accepts::Json)
 }
@@ -106,7 +117,7 @@ pub(super) const fn string_array(name: &'static str) -> Param {
     param(name, Accepts::StringArray)
 }
 
-/// An array of `{ id, data }` with a string as id and any data.
+/// An array of `{ id, data }` with a string as id and any data, each as [`key`] and [`json`] take them.
 pub(super) const fn items(name: &'static str) -> Param {
     param(name, Accepts::Items)
 }
@@ -186,6 +197,10 @@ impl Param {
         let name = self.name;
         match self.accepts {
             Accepts::String => required_string(name, field).map(Some),
+            Accepts::Key => {
+                let key = required_string(name, field)?;
+                short_enough(name, key.len()).map(|()| Some(key))
+            }
             Accepts::LossyString => {
                 let bytes = field
                     .and_then(json::string_bytes)
@@ -214,7 +229,7 @@ impl Param {
             }
             Accepts::Json => match field {
                 None => Err(BridgeError::Missing(name)),
-                Some(value) => Ok(text(value)),
+                Some(value) => small_enough(name, value).map(|()| text(value)),
             },
             Accepts::OptionalJson => Ok(field.and_then(text)),
             Accepts::OptionalRecord => match field {
@@ -225,8 +240,16 @@ impl Param {
                 Some(value) if !is_order(value) => Err(BridgeError::NotAnOrder(name)),
                 _ => Ok(field.and_then(text)),
             },
-            Accepts::StringArray => list(name, field, BridgeError::NotStrings, Some),
-            Accepts::Items => list(name, field, BridgeError::NotItems, item_id),
+            Accepts::StringArray => list(name, field, BridgeError::NotStrings, |id| {
+                utf8(name, id, BridgeError::NotStrings(name)).map(drop)
+            }),
+            Accepts::Items => list(name, field, BridgeError::NotItems, |item| {
+                let wrong = || BridgeError::NotItems(name);
+                let [id, data] = pick(item, ["id", "data"]).ok_or_else(wrong)?;
+                let (id, data) = (id.ok_or_else(wrong)?, data.ok_or_else(wrong)?);
+                short_enough(ITEM_ID, utf8(name, id, wrong())?.len())?;
+                small_enough(ITEM_DATA, data)
+            }),
             Accepts::ContentData => {
                 let data = field.ok_or(BridgeError::MissingRecord(name))?;
                 content_fields(name, data, BridgeError::MissingRecord(name)).map(|()| text(data))
@@ -303,6 +326,20 @@ fn utf8(name: &'static str, value: &RawValue, otherwise: BridgeError) -> Result<
     String::from_utf8(bytes).map_err(|_| BridgeError::UnpairedSurrogate(name))
 }
 
+fn short_enough(name: &'static str, bytes: usize) -> Result<(), BridgeError> {
+    match bytes {
+        ..=MAX_KEY_BYTES => Ok(()),
+        bytes => Err(BridgeError::KeyTooLong { name, bytes }),
+    }
+}
+
+fn small_enough(name: &'static str, value: &RawValue) -> Result<(), BridgeError> {
+    match value.get().len() {
+        ..=MAX_VALUE_BYTES => Ok(()),
+        _ => Err(BridgeError::ValueTooLarge(name)),
+    }
+}
+
 fn is_bytes(value: &RawValue) -> bool {
     match Kind::of(value) {
         Kind::Number | Kind::String => true,
@@ -330,38 +367,15 @@ fn is_order(value: &RawValue) -> bool {
     is_object && only_directions
 }
 
-/// An array whose elements each have a string where `id_of` looks.
-fn list<'a>(
+/// An array whose elements `check` accepts.
+fn list(
     name: &'static str,
-    field: Option<&'a RawValue>,
+    field: Option<&RawValue>,
     wrong: fn(&'static str) -> BridgeError,
-    id_of: fn(&'a RawValue) -> Option<&'a RawValue>,
+    check: impl Fn(&RawValue) -> Result<(), BridgeError>,
 ) -> Result<Option<String>, BridgeError> {
     let value = field.ok_or(wrong(name))?;
-    let mut checked = Ok(());
-    let is_array = json::elements(value, |element| {
-        if checked.is_ok() {
-            checked = id_of(element)
-                .ok_or(wrong(name))
-                .and_then(|id| utf8(name, id, wrong(name)))
-                .map(drop);
-        }
-    });
-    if !is_array {
-        return Err(wrong(name));
-    }
-    checked.map(|()| text(value))
-}
-
-/// The `id` of an object that also has `data`. Of a field that comes twice the last, as the host's `JSON.parse` sees it.
-fn item_id(item: &RawValue) -> Option<&RawValue> {
-    let (mut id, mut has_data) = (None, false);
-    json::fields(item, |name, value| match name {
-        b"id" => id = Some(value),
-        b"data" => has_data = true,
-        _ => {}
-    });
-    id.filter(|_| has_data)
+    counted(name, value, wrong, check).map(|_| text(value))
 }
 
 /// The last field of each of these names, as the host's `JSON.parse` sees it; `None` when it is not an object.
@@ -394,6 +408,19 @@ fn batch(
     check: impl Fn(&RawValue) -> Result<(), BridgeError>,
 ) -> Result<Option<String>, BridgeError> {
     let value = field.ok_or(wrong(name))?;
+    match counted(name, value, wrong, check)? {
+        size if size > LARGEST_BATCH => Err(BridgeError::BatchTooLarge(size)),
+        _ => Ok(text(value)),
+    }
+}
+
+/// How many elements an array has, which `check` accepts.
+fn counted(
+    name: &'static str,
+    value: &RawValue,
+    wrong: fn(&'static str) -> BridgeError,
+    check: impl Fn(&RawValue) -> Result<(), BridgeError>,
+) -> Result<usize, BridgeError> {
     let (mut size, mut checked) = (0, Ok(()));
     let is_array = json::elements(value, |element| {
         size += 1;
@@ -404,11 +431,7 @@ fn batch(
     if !is_array {
         return Err(wrong(name));
     }
-    checked?;
-    if size > LARGEST_BATCH {
-        return Err(BridgeError::BatchTooLarge(size));
-    }
-    Ok(text(value))
+    checked.map(|()| size)
 }
 
 fn is_email_message(message: &RawValue) -> bool {

@@ -37,6 +37,7 @@ use self::status::Board;
 pub use self::status::PluginStatus;
 use crate::backing::BackingServer;
 use crate::error::{Error, ErrorCode, Refusal};
+use crate::limits::sizes::{MAX_CODE_BYTES, MIB};
 use crate::limits::{Limits, Timing};
 use crate::manifest::Manifest;
 use crate::token::{Claims, Key};
@@ -138,6 +139,13 @@ impl Supervisor {
                 "plugin code holds an unpaired surrogate, which no source text can",
             )
         })?;
+        if code.len() > MAX_CODE_BYTES {
+            let (bytes, limit) = (code.len(), MAX_CODE_BYTES / MIB);
+            return Err(Error::new(
+                ErrorCode::InvalidCode,
+                format!("plugin code must take at most {limit} MiB, not {bytes} bytes"),
+            ));
+        }
         let hash: CodeHash = Sha256::digest(code.as_bytes()).into();
         let names = self.lock_names().get(&hash).cloned();
 

@@ -7,7 +7,9 @@ use tokio::time::Instant;
 use super::Plugin;
 use crate::channel::{MAX_LARGE_FRAME_BYTES, frame};
 use crate::error::{Error, ErrorCode};
+use crate::json;
 use crate::limits::ms_text;
+use crate::limits::sizes::MAX_DEPTH;
 use crate::supervisor::message::{Call, Kind};
 use crate::supervisor::outbox::{Event, Names};
 use crate::supervisor::state::{Input, State};
@@ -58,6 +60,12 @@ impl Plugin {
         if payload.len() > MAX_LARGE_FRAME_BYTES - FRAME_BYTES {
             let limit = MAX_LARGE_FRAME_BYTES / 1024 / 1024;
             return Some(format!("the event of this call takes more than {limit} MiB"));
+        }
+        // Its own object, in which the event stands, is a level.
+        if json::extent(payload).depth > MAX_DEPTH + 1 {
+            return Some(format!(
+                "the event of this call is nested more than {MAX_DEPTH} levels deep"
+            ));
         }
         let session = self.state.session()?;
         (!session.channel.budget().takes(payload.len())).then(|| {
