@@ -70,6 +70,15 @@ describe("a plugin that uses more processor time than it may", () => {
     );
   });
 
+  it("is not told of memory where it may have little of that, because workerd's own is not the plugin's", async () => {
+    const plugin = await loadPlugin(
+      makeRunner({ limits: { ...LIMITS, memoryMb: 16 } }),
+      routeOf("if (input) for (;;); return 'fine'"),
+    );
+    expect(await ask(plugin)).toBe("fine");
+    await expect(ask(plugin, true)).rejects.toThrow("exceeded CPU-time limit of 100ms");
+  });
+
   it("in a hook is told of the hook", async () => {
     const plugin = await loadPlugin(
       makeRunner({ limits: LIMITS }),
