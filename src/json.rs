@@ -76,18 +76,33 @@ pub(crate) fn elements<'a>(value: &'a RawValue, each: impl FnMut(&'a RawValue)) 
     Kind::of(value) == Kind::Array && reader.deserialize_seq(Elements(each)).is_ok()
 }
 
-/// About how many values a JSON text holds: its brackets and commas outside of strings. Never fewer than half of them.
-pub(crate) fn values(text: &str) -> usize {
-    let (mut values, mut in_string, mut bytes) = (0, false, text.bytes());
+/// How much a JSON text holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Extent {
+    /// About how many values: its brackets and commas outside of strings. Never fewer than half of them.
+    pub(crate) values: usize,
+    /// How many arrays and objects stand in each other.
+    pub(crate) depth: usize,
+}
+
+pub(crate) fn extent(text: &str) -> Extent {
+    let mut extent = Extent { values: 0, depth: 0 };
+    let (mut open, mut in_string, mut bytes) = (0_usize, false, text.bytes());
     while let Some(byte) = bytes.next() {
         match byte {
             b'"' => in_string = !in_string,
             b'\\' => drop(bytes.next()),
-            b'[' | b'{' | b',' if !in_string => values += 1,
+            b',' if !in_string => extent.values += 1,
+            b'[' | b'{' if !in_string => {
+                extent.values += 1;
+                open += 1;
+                extent.depth = extent.depth.max(open);
+            }
+            b']' | b'}' if !in_string => open = open.saturating_sub(1),
             _ => {}
         }
     }
-    values
+    extent
 }
 
 /// A string in which half a character is no error: it becomes U+FFFD. For what is read by people only, and for names,

@@ -75,6 +75,19 @@ fn a_million_brackets_do_not_exhaust_the_stack() {
 }
 
 #[test]
+fn extent_is_of_what_stands_outside_of_strings() {
+    for (json, values, depth) in [
+        ("7", 0, 0),
+        ("[]", 1, 1),
+        (r#"[1,{"a":[2,3]},[]]"#, 7, 3),
+        (r#"{"[[[\\\"[,{":"]]}}\\"}"#, 1, 1),
+        ("[[],[],[[]]]", 7, 3),
+    ] {
+        assert_eq!(extent(json), Extent { values, depth }, "{json}");
+    }
+}
+
+#[test]
 fn elements_come_in_order_and_only_from_an_array() {
     let value = raw("[1, [2], {\"3\":3}]");
     let mut seen = Vec::new();

@@ -39,6 +39,45 @@ fn refusal(method: &str, body: &str) -> String {
 }
 
 #[test]
+fn a_key_that_is_written_is_short_and_one_that_is_only_read_may_be_of_any_length() {
+    let long = "k".repeat(MAX_KEY_BYTES + 1);
+    for (method, body, parameter) in [
+        ("kv/set", json!({ "key": long, "value": 1 }), "key"),
+        (
+            "storage/put",
+            json!({ "collection": "entries", "id": long, "data": 1 }),
+            "id",
+        ),
+        (
+            "storage/putMany",
+            json!({ "collection": "entries", "items": [{ "id": "a", "data": 1 }, { "id": long, "data": 1 }] }),
+            "items[].id",
+        ),
+    ] {
+        let expected = format!("Parameter {parameter} must be at most 1024 bytes long, not 1025");
+        assert_eq!(refusal(method, &body.to_string()), expected);
+        args(method, &body.to_string().replacen(&long, &long[1..], 1));
+    }
+    args("kv/get", &json!({ "key": long }).to_string());
+    args("kv/delete", &json!({ "key": long }).to_string());
+    args(
+        "storage/getMany",
+        &json!({ "collection": "entries", "ids": [long] }).to_string(),
+    );
+}
+
+#[test]
+fn a_value_is_counted_as_the_json_that_it_is_stored_as() {
+    let value = |bytes: usize| format!("\"{}\"", "x".repeat(bytes - 2));
+    let body = |value: String| format!(r#"{{"collection":"entries","id":"a","data":{value}}}"#);
+    args("storage/put", &body(value(MAX_VALUE_BYTES)));
+    assert_eq!(
+        refusal("storage/put", &body(value(MAX_VALUE_BYTES + 1))),
+        "Parameter data must take at most 8 MiB as JSON"
+    );
+}
+
+#[test]
 #[rustfmt::skip]
 fn strings_arrive_as_themselves_and_the_rest_as_the_plugins_own_json() {
     for (method, body, expected) in [

@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::egress::Reach;
 use crate::json;
+use crate::limits::sizes::{MAX_KEY_BYTES, MAX_VALUE_BYTES, MIB};
 use crate::manifest::{Capabilities, Capability, Manifest};
 pub use direct::{Caller, DirectEgress, WholeAnswer};
 pub use log::LogLine;
@@ -103,6 +104,10 @@ pub enum BridgeError {
     /// PostgreSQL holds no NUL in a text, and libSQL's driver cuts what it reads there.
     #[error("Parameter {0} must not contain NUL")]
     Nul(&'static str),
+    #[error("Parameter {name} must be at most {MAX_KEY_BYTES} bytes long, not {bytes}")]
+    KeyTooLong { name: &'static str, bytes: usize },
+    #[error("Parameter {0} must take at most {limit} MiB as JSON", limit = MAX_VALUE_BYTES / MIB)]
+    ValueTooLarge(&'static str),
     #[error("Parameter {0} must be a string or array of numbers")]
     NotBytes(&'static str),
     #[error("Parameter {0} must be a whole number from 1 to {limit}", limit = params::LARGEST_READ_BYTES)]

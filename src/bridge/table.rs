@@ -4,7 +4,7 @@
 //! their calls, too. The operation of the same name in `host/bridge/` gets the arguments in the row's order.
 use super::params::{
     Param, byte_limit, bytes, collection_name, content_batch, content_data, content_ids, content_limit,
-    content_updates, create_options, cursor, email_message, items, json, lenient_string, lossy_string,
+    content_updates, create_options, cursor, email_message, items, json, key, lenient_string, lossy_string,
     one_of, optional_integer, optional_json, optional_record, optional_string, order_by, query_limit, string,
     string_array,
 };
@@ -94,11 +94,11 @@ const DECLARED: Need = Need::DeclaredCollection;
 #[rustfmt::skip]
 static TABLE: &[Row] = &[
     row(Method::KvGet, "kv/get", Need::Nothing, &[string("key")]),
-    row(Method::KvSet, "kv/set", Need::Nothing, &[string("key"), json("value")]),
+    row(Method::KvSet, "kv/set", Need::Nothing, &[key("key"), json("value")]),
     row(Method::KvDelete, "kv/delete", Need::Nothing, &[string("key")]),
     row(Method::KvList, "kv/list", Need::Nothing, &[optional_string("prefix", Some(""))]),
     row(Method::StorageGet, "storage/get", DECLARED, &[string(COLLECTION), string("id")]),
-    row(Method::StoragePut, "storage/put", DECLARED, &[string(COLLECTION), string("id"), json("data")]),
+    row(Method::StoragePut, "storage/put", DECLARED, &[string(COLLECTION), key("id"), json("data")]),
     row(Method::StorageDelete, "storage/delete", DECLARED, &[string(COLLECTION), string("id")]),
     row(Method::StorageExists, "storage/exists", DECLARED, &[string(COLLECTION), string("id")]),
     row(Method::StorageQuery, "storage/query", DECLARED, &[

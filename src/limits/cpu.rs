@@ -122,6 +122,11 @@ impl CpuAccount {
         }
     }
 
+    /// What the process's clock showed when it was read last.
+    pub(crate) fn used(&self) -> Duration {
+        self.used
+    }
+
     pub(crate) fn has_open(&self) -> bool {
         !self.open.is_empty()
     }

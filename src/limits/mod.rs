@@ -1,6 +1,7 @@
 //! The limits of a plugin as checked types. `docs/architecture.md` and the README say which of them hold today.
 
 pub(crate) mod cpu;
+pub(crate) mod sizes;
 mod timing;
 
 use std::time::Duration;

@@ -40,6 +40,7 @@ pub use self::status::PluginStatus;
 use crate::backing::BackingServer;
 use crate::egress::{Egress, PrivateHosts};
 use crate::error::{Error, ErrorCode, Refusal};
+use crate::limits::sizes::{MAX_CODE_BYTES, MIB};
 use crate::limits::{Limits, Timing};
 use crate::manifest::Manifest;
 use crate::token::{Claims, Key};
@@ -150,6 +151,13 @@ impl Supervisor {
         let manifest = Manifest::parse(manifest)
             .map_err(|error| Error::new(ErrorCode::InvalidManifest, error.to_string()))?;
         let code = code_text(code)?;
+        if code.len() > MAX_CODE_BYTES {
+            let (bytes, limit) = (code.len(), MAX_CODE_BYTES / MIB);
+            return Err(Error::new(
+                ErrorCode::InvalidCode,
+                format!("plugin code must take at most {limit} MiB, not {bytes} bytes"),
+            ));
+        }
         let hash: CodeHash = Sha256::digest(code.as_bytes()).into();
         let names = self.lock_names().get(&hash).cloned();
 

@@ -218,6 +218,8 @@ pub(super) struct End {
     /// A fragment whose subject is the plugin, or "it".
     pub(super) reason: String,
     pub(super) is_out_of_memory: bool,
+    /// The kernel ended it for its use of the processor.
+    pub(super) is_out_of_time: bool,
 }
 
 impl Session {
@@ -232,6 +234,7 @@ impl Session {
             return End {
                 reason,
                 is_out_of_memory: false,
+                is_out_of_time: false,
             };
         }
         let exit = self.process.exited().await;
@@ -243,6 +246,7 @@ impl Session {
             },
             is_out_of_memory: says_out_of_memory(&words)
                 || self.cgroup.as_ref().is_some_and(Cgroup::is_out_of_memory),
+            is_out_of_time: matches!(exit, Exit::Signal(SIGXCPU)),
         }
     }
 
@@ -288,7 +292,12 @@ fn ended(exit: Exit, words: &[String]) -> String {
 
 /// What V8 and workerd's allocator say when they can't get memory. A plugin could print the same, and would only be told
 /// that it ran out of memory when it ended itself.
-const OUT_OF_MEMORY: [&str; 3] = ["out of memory", "Cannot allocate memory", "allocation failed"];
+const OUT_OF_MEMORY: [&str; 4] = [
+    "out of memory",
+    "Cannot allocate memory",
+    "allocation failed",
+    "Unable to allocate",
+];
 
 fn says_out_of_memory(lines: &[String]) -> bool {
     lines

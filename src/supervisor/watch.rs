@@ -30,6 +30,8 @@ const OWN_MEMORY: u64 = 48 * 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Watch {
     account: CpuAccount,
+    /// What it had in memory when it was ready: workerd's, not the plugin's.
+    own_at_first: u64,
     /// When the kernel ends it.
     bound: Duration,
     next_look: Option<Instant>,
@@ -46,9 +48,11 @@ impl Watch {
     pub(super) fn new(process: &Process, limits: &Limits, now: Instant) -> std::io::Result<Self> {
         let used = process.cpu_time()?;
         let memory_limit = u64::from(limits.memory_mb) * 1024 * 1024;
-        process.bound_data(process.memory()?.data + memory_limit + OWN_MEMORY)?;
+        let memory = process.memory()?;
+        process.bound_data(memory.data + memory_limit + OWN_MEMORY)?;
         let mut watch = Self {
             account: CpuAccount::new(limits.cpu, used, now),
+            own_at_first: memory.own,
             bound: Duration::ZERO,
             next_look: None,
             step: FIRST_STEP_AFTER,
@@ -63,6 +67,9 @@ impl Watch {
         // A process that has ended is reported another way.
         let Ok(used) = process.cpu_time() else { return };
         self.account.begin(invocation, used, now);
+        // What was used since the last look must not be missing now; where the kernel does not let us move the bound it
+        // stays, which is the safe side.
+        let _ = self.extend(process, used);
         self.until = now + self.wall_time;
         // Never later than it was: calls that keep coming must not put the look off.
         let due = now + self.step_while_open();
@@ -87,10 +94,20 @@ impl Watch {
     pub(super) fn look(&mut self, process: &Process, now: Instant) -> Option<Overdrawn> {
         let used = process.cpu_time().ok()?;
         let overdrawn = self.account.check(used, now);
-        // Where the kernel does not let us move the bound it stays, which is the safe side.
         let _ = self.extend(process, used);
         self.look_again(now);
         overdrawn
+    }
+
+    /// Whether a process that the kernel has ended at the bound had used more than it may.
+    pub(super) fn is_overdrawn_at_bound(&self) -> bool {
+        self.bound.saturating_sub(self.account.used()) >= self.account.left()
+    }
+
+    /// What the plugin has in memory, about; 0 when that can't be told.
+    pub(super) fn memory(&self, process: &Process) -> u64 {
+        let own = process.memory().map_or(0, |memory| memory.own);
+        own.saturating_sub(self.own_at_first)
     }
 
     fn look_again(&mut self, now: Instant) {

@@ -83,9 +83,10 @@ async fn pass_on(
 ) {
     let mut line = Vec::new();
     let mut pace = Pace::default();
+    let mut statistics = Statistics::default();
     while let Ok(true) = read_line(&mut pipe, &mut line).await {
         pace.keep(line.len()).await;
-        if is_noise(&line) {
+        if is_noise(&line) || statistics.go_on_with(&mut line) {
             continue;
         }
         let text = sanitise_line(&line);
@@ -128,6 +129,35 @@ impl Pace {
 fn is_noise(line: &[u8]) -> bool {
     const CACHE: &[u8] = b"per-isolate bootstrap compile cache failed its compatibility check";
     line.windows(CACHE.len()).any(|window| window == CACHE)
+}
+
+/// The page about itself that workerd's allocator prints when it has nothing left to give, and with which the process
+/// ends. It would push the one line that tells out of those that are kept.
+#[derive(Default)]
+struct Statistics {
+    left: usize,
+}
+
+/// It begins in the middle of the line that tells: `Unable to allocate 976 (new failed)See https://…`.
+const BEGIN_OF_STATISTICS: &[u8] = b"(new failed)See ";
+const TELLING: usize = b"(new failed)".len();
+
+/// 140 when measured. Bounded, so that a plugin that prints such a line does not silence workerd for good.
+const LINES_OF_STATISTICS: usize = 200;
+
+impl Statistics {
+    /// Whether the line is of such a page. The line that it begins in is cut to what tells.
+    fn go_on_with(&mut self, line: &mut Vec<u8>) -> bool {
+        let mut windows = line.windows(BEGIN_OF_STATISTICS.len());
+        if let Some(at) = windows.position(|window| window == BEGIN_OF_STATISTICS) {
+            line.truncate(at + TELLING);
+            self.left = LINES_OF_STATISTICS;
+            return false;
+        }
+        let is_of_it = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        is_of_it
+    }
 }
 
 /// What workerd's allocator says, eight lines at a time, whenever a plugin asks for more memory than its limit leaves.
@@ -181,6 +211,28 @@ mod tests {
             [b"one".to_vec(), b"".to_vec(), b"three".to_vec()]
         );
         assert!(lines(b"").await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_allocators_page_about_itself_is_left_out_and_what_comes_before_and_long_after_is_not() {
+        let page = "MALLOC: 1 ( 2 MiB)\n".repeat(LINES_OF_STATISTICS);
+        let text = format!("before\nUnable to allocate 976 (new failed)See https://x\n{page}after\n");
+        let last = Arc::new(Mutex::new(VecDeque::new()));
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let sink: LineSink = {
+            let said = Arc::clone(&said);
+            Arc::new(move |_, line| said.lock().unwrap().push(line))
+        };
+        pass_on(
+            BufReader::new(text.as_bytes()),
+            Stream::Err,
+            sink,
+            Arc::clone(&last),
+        )
+        .await;
+        let expected = ["before", "Unable to allocate 976 (new failed)", "after"];
+        assert_eq!(*said.lock().unwrap(), expected);
+        assert_eq!(*last.lock().unwrap(), expected);
     }
 
     #[tokio::test(start_paused = true)]

@@ -54,6 +54,7 @@ const VALUES: [name: string, value: unknown][] = [
 ];
 
 const SURROGATE = "Parameter key must not contain an unpaired surrogate";
+const LONG = "k".repeat(100_000);
 const NUL = "Parameter key must not contain NUL";
 const UNDEFINED = [refused("kv/set", "Missing required parameter: value"), value(null)];
 
@@ -69,7 +70,7 @@ function list(name: string, keys: string[], ...prefix: unknown[]): Case {
 export const kv: Case[] = [
   ...VALUES.map(([name, stored]) => setAndGet(`keeps ${name}`, `value of ${name}`, stored)),
   ...ODD_NAMES.map((key) => setAndGet(`takes ${JSON.stringify(key)} as a key`, key, { key })),
-  setAndGet("takes a key of 100,000 letters", "k".repeat(100_000), 1),
+  setAndGet("takes a key of 1024 bytes", "é".repeat(512), 1),
   ...NO_STRINGS.flatMap(([name, key]) => [
     same(`get refuses ${name} as a key`, ["kv.get", key]),
     same(`set refuses ${name} as a key`, ["kv.set", key, 1]),
@@ -136,6 +137,20 @@ export const kv: Case[] = [
     [refused("kv/set", SURROGATE), refused("kv/get", SURROGATE)],
     ["kv.set", "a\ud800", 1],
     ["kv.get", "a\ud800"],
+  ),
+  differs(
+    "long-keys",
+    "a key of 100,000 letters",
+    [
+      refused("kv/set", "Parameter key must be at most 1024 bytes long, not 100000"),
+      value(null),
+      value(false),
+      value(null),
+    ],
+    ["kv.set", LONG, 1],
+    ["kv.get", LONG],
+    ["kv.delete", LONG],
+    ["kv.get", LONG],
   ),
   differs(
     "nul",

@@ -19,6 +19,7 @@ pub(super) struct Param {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Accepts {
     String,
+    Key,
     LossyString,
     OptionalString { default: Option<&'static str> },
     OneOf(&'static [&'static str]),
@@ -52,6 +53,13 @@ pub(super) const fn string(name: &'static str) -> Param {
     param(name, Accepts::String)
 }
 
+/// A string under which something is stored: [`MAX_KEY_BYTES`] at most.
+///
+/// [`MAX_KEY_BYTES`]: crate::limits::sizes::MAX_KEY_BYTES
+pub(super) const fn key(name: &'static str) -> Param {
+    param(name, Accepts::Key)
+}
+
 /// A string of which only a person needs every character: an unpaired surrogate is replaced, not refused.
 pub(super) const fn lossy_string(name: &'static str) -> Param {
     param(name, Accepts::LossyString)
@@ -72,7 +80,7 @@ pub(super) const fn collection_name(name: &'static str) -> Param {
     param(name, Accepts::CollectionName)
 }
 
-/// Any JSON; the operation gets the plugin's own text. JavaScript's `undefined` arrives as an absent field: an error.
+/// Any JSON, 8 MiB at most; the operation gets the plugin's own text. JavaScript's `undefined` arrives as an absent field: an error.
 pub(super) const fn json(name: &'static str) -> Param {
     param(name, Accepts::Json)
 }
@@ -97,7 +105,7 @@ pub(super) const fn string_array(name: &'static str) -> Param {
     param(name, Accepts::StringArray)
 }
 
-/// An array of `{ id, data }` with a string as id and any data.
+/// An array of `{ id, data }` with a string as id and any data, each as [`key`] and [`json`] take them.
 pub(super) const fn items(name: &'static str) -> Param {
     param(name, Accepts::Items)
 }

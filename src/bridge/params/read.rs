@@ -2,10 +2,10 @@
 
 use serde_json::value::RawValue;
 
-use super::list::{batch, item_id, list};
+use super::list::{batch, list};
 use super::number::{byte_limit, content_page, integer, query_page};
 use super::record::{content_fields, is_email_message, is_order, pick};
-use super::text::{is_bytes, is_collection_name, required_string, text, utf8};
+use super::text::{is_bytes, is_collection_name, required_string, short_enough, small_enough, text, utf8};
 use super::{Accepts, Param};
 use crate::bridge::BridgeError;
 use crate::json::{self, Kind};
@@ -13,12 +13,20 @@ use crate::json::{self, Kind};
 /// The one option of `content.create`.
 const LOCALE: &str = "locale";
 
+/// As errors name what is in an item.
+const ITEM_ID: &str = "items[].id";
+const ITEM_DATA: &str = "items[].data";
+
 impl Param {
     /// Checks the body's field of this name and makes it the operation's argument.
     pub(in crate::bridge) fn read(&self, field: Option<&RawValue>) -> Result<Option<String>, BridgeError> {
         let name = self.name;
         match self.accepts {
             Accepts::String => required_string(name, field).map(Some),
+            Accepts::Key => {
+                let key = required_string(name, field)?;
+                short_enough(name, key.len()).map(|()| Some(key))
+            }
             Accepts::LossyString => {
                 let bytes = field
                     .and_then(json::string_bytes)
@@ -47,7 +55,7 @@ impl Param {
             }
             Accepts::Json => match field {
                 None => Err(BridgeError::Missing(name)),
-                Some(value) => Ok(text(value)),
+                Some(value) => small_enough(name, value).map(|()| text(value)),
             },
             Accepts::OptionalJson => Ok(field.and_then(text)),
             Accepts::OptionalRecord => match field {
@@ -58,8 +66,16 @@ impl Param {
                 Some(value) if !is_order(value) => Err(BridgeError::NotAnOrder(name)),
                 _ => Ok(field.and_then(text)),
             },
-            Accepts::StringArray => list(name, field, BridgeError::NotStrings, Some),
-            Accepts::Items => list(name, field, BridgeError::NotItems, item_id),
+            Accepts::StringArray => list(name, field, BridgeError::NotStrings, |id| {
+                utf8(name, id, BridgeError::NotStrings(name)).map(drop)
+            }),
+            Accepts::Items => list(name, field, BridgeError::NotItems, |item| {
+                let wrong = || BridgeError::NotItems(name);
+                let [id, data] = pick(item, ["id", "data"]).ok_or_else(wrong)?;
+                let (id, data) = (id.ok_or_else(wrong)?, data.ok_or_else(wrong)?);
+                short_enough(ITEM_ID, utf8(name, id, wrong())?.len())?;
+                small_enough(ITEM_DATA, data)
+            }),
             Accepts::ContentData => {
                 let data = field.ok_or(BridgeError::MissingRecord(name))?;
                 content_fields(name, data, BridgeError::MissingRecord(name)).map(|()| text(data))

@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 
 use crate::bridge::BridgeError;
 use crate::json::{self, Kind};
+use crate::limits::sizes::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
 
 pub(super) fn text(value: &RawValue) -> Option<String> {
     Some(value.get().to_owned())
@@ -45,4 +46,18 @@ pub(super) fn is_collection_name(name: &str) -> bool {
         && name
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+pub(super) fn short_enough(name: &'static str, bytes: usize) -> Result<(), BridgeError> {
+    match bytes {
+        ..=MAX_KEY_BYTES => Ok(()),
+        bytes => Err(BridgeError::KeyTooLong { name, bytes }),
+    }
+}
+
+pub(super) fn small_enough(name: &'static str, value: &RawValue) -> Result<(), BridgeError> {
+    match value.get().len() {
+        ..=MAX_VALUE_BYTES => Ok(()),
+        _ => Err(BridgeError::ValueTooLarge(name)),
+    }
 }

@@ -22,8 +22,8 @@ impl Plugin {
         };
         // V8 works hardest when its heap is full: a heap bomb ends here as often as at its own limit.
         let full = u64::from(self.subject.limits.memory_mb) * 1024 * 1024 / 10 * 9;
-        let breach = match session.process.memory() {
-            Ok(memory) if memory.own >= full => Breach::Memory,
+        let breach = match session.watch.memory(&session.process) {
+            memory if memory >= full => Breach::Memory,
             _ => Breach::CpuTime,
         };
         session.kill().await;

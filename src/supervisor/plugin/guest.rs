@@ -12,16 +12,13 @@ use crate::channel::FetchAsk;
 use crate::channel::frame::{self, Incoming};
 use crate::egress::Grant;
 use crate::error::{Error, ErrorCode, Refusal};
-use crate::json;
+use crate::json::{self, Extent};
 use crate::limits::DOCUMENTED_SUBREQUESTS;
+use crate::limits::sizes::{MAX_DEPTH, MAX_VALUES};
 use crate::supervisor::host_calls::HostCall;
 use crate::supervisor::message::Answer;
 use crate::supervisor::outbox::Event;
 use crate::workerd::sanitise_text;
-
-/// Values that an answer, or the arguments of a call, may hold. JavaScript builds an object of fifty bytes or more from
-/// each two of text: without this bound, 64 MB of them would end the host with the plugin.
-const MAX_VALUES: usize = 500_000;
 
 /// Why a call is refused whose invocation may not act any more.
 pub(in crate::supervisor) const OVER: &str = "the hook or route that made this call is over";
@@ -42,11 +39,10 @@ impl Plugin {
                 self.last_used = Instant::now();
                 self.end_watch(invocation, self.last_used);
                 match outcome {
-                    Ok(Some(value)) if json::values(value.get()) > MAX_VALUES => {
-                        let message = format!("its answer holds more than {MAX_VALUES} values");
-                        self.fail(waiting.request, Error::new(ErrorCode::Threw, message));
-                    }
-                    Ok(value) => self.done(waiting.request, value.map(|value| value.get().to_owned())),
+                    Ok(value) => match value.and_then(excess_of_answer) {
+                        Some(message) => self.fail(waiting.request, Error::new(ErrorCode::Threw, message)),
+                        None => self.done(waiting.request, value.map(|value| value.get().to_owned())),
+                    },
                     Err(thrown) => {
                         let message = sanitise_text(&thrown.message.0);
                         let code = thrown.route_error().map_or(ErrorCode::Threw, ErrorCode::Route);
@@ -69,8 +65,7 @@ impl Plugin {
         {
             return self.send_to_guest(call, Err(message.into()));
         }
-        if json::values(body.get()) > MAX_VALUES {
-            let message = format!("The arguments of a call may hold at most {MAX_VALUES} values");
+        if let Some(message) = excess_of_arguments(body) {
             return self.send_to_guest(call, Err(message.into()));
         }
         match bridge::parse(method, body, &self.grants) {
@@ -202,5 +197,30 @@ impl Plugin {
             }
             Err(refusal) => session.channel.send(frame::refusal(call, &refusal)),
         }
+    }
+}
+
+fn excess_of_answer(value: &RawValue) -> Option<String> {
+    match json::extent(value.get()) {
+        Extent { values, .. } if values > MAX_VALUES => {
+            Some(format!("its answer holds more than {MAX_VALUES} values"))
+        }
+        Extent { depth, .. } if depth > MAX_DEPTH => {
+            Some(format!("its answer is nested more than {MAX_DEPTH} levels deep"))
+        }
+        _ => None,
+    }
+}
+
+/// A sentence, for the plugin.
+fn excess_of_arguments(body: &RawValue) -> Option<String> {
+    match json::extent(body.get()) {
+        Extent { values, .. } if values > MAX_VALUES => Some(format!(
+            "The arguments of a call may hold at most {MAX_VALUES} values"
+        )),
+        Extent { depth, .. } if depth > MAX_DEPTH => Some(format!(
+            "The arguments of a call may be nested at most {MAX_DEPTH} levels deep"
+        )),
+        _ => None,
     }
 }

@@ -7,7 +7,9 @@ use tokio::time::Instant;
 use super::Plugin;
 use crate::channel::{MAX_LARGE_FRAME_BYTES, frame};
 use crate::error::{Error, ErrorCode};
+use crate::json;
 use crate::limits::ms_text;
+use crate::limits::sizes::MAX_DEPTH;
 use crate::supervisor::message::{Call, Kind};
 use crate::supervisor::outbox::{Event, Names};
 use crate::supervisor::state::{Input, State};
@@ -58,6 +60,10 @@ impl Plugin {
             Error::unavailable(format!(
                 "{MAX_INVOCATIONS} calls of it are under way or wait, and it takes no more"
             ))
+        } else if json::extent(payload).depth > MAX_DEPTH + 1 {
+            // Its own object, in which the event stands, is a level.
+            let message = format!("what it is called with is nested more than {MAX_DEPTH} levels deep");
+            Error::new(ErrorCode::Threw, message)
         } else if !self.state.session()?.channel.budget().takes(payload.len()) {
             Error::unavailable(
                 "it has not read what the calls before this one brought, and that is too much together",

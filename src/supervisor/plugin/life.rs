@@ -18,6 +18,9 @@ use crate::supervisor::state::{Effect, Input, State};
 /// How long the calls in flight of an unloaded plugin may take to end; the peer gives as much.
 const DRAIN_TIME: Duration = Duration::from_secs(5);
 
+/// Why a process has ended that the kernel ended for its use of the processor before its limit.
+const TOO_BUSY: &str = "it used the processor while the host was too busy to look";
+
 impl Plugin {
     /// Moves the state on, and does what follows.
     pub(super) async fn step(&mut self, input: Input<Session, Call>) {
@@ -92,6 +95,13 @@ impl Plugin {
         let end = session.end(complaint).await;
         if end.is_out_of_memory {
             return self.end_process_for(Breach::Memory, None).await;
+        }
+        // Our own look came too late: the machine is very busy.
+        if end.is_out_of_time && !self.invocations.is_empty() {
+            if session.watch.is_overdrawn_at_bound() {
+                return self.end_process_for(Breach::CpuTime, None).await;
+            }
+            return self.end_process(TOO_BUSY.into()).await;
         }
         self.end_process(end.reason).await;
     }

@@ -1,0 +1,74 @@
+/** A plugin that exceeds a limit while a neighbour is asked, and what can be said of both afterwards. */
+import type { SandboxOptions } from "emdash";
+import type { SandboxedPlugin } from "../../host/plugin.js";
+import { childrenOf } from "./processes.js";
+import { ask, loadPlugin, makeRunner } from "./runner.js";
+import { until } from "./until.js";
+
+export interface Attack {
+  /** Of the route `run`: it sees `input` and `ctx`. */
+  body: string;
+  /** Code of the module, beside its routes. */
+  module?: string;
+  options: Partial<SandboxOptions>;
+  manifest?: Record<string, unknown>;
+  /** The attack goes on behind the answer: it is over when this holds. */
+  isOver?: () => boolean;
+}
+
+export interface Outcome {
+  /** What the caller was told, or the answer. */
+  told: unknown;
+  /** Answers of the neighbour between the attack's begin and its end, if there were any; and whether all were right. */
+  neighbour: { answered: boolean; failed: number };
+  /** What the attacker says next, of itself. */
+  next: unknown;
+  /** Processes that there are while both are loaded, and when neither is. */
+  processes: [loaded: number, afterwards: number];
+}
+
+/** What an attack may do: end itself, and nothing else. */
+export const HARMLESS = {
+  neighbour: { answered: true, failed: 0 },
+  next: "pong",
+  processes: [2, 0],
+} satisfies Partial<Outcome>;
+
+const PING = `ping: () => "pong"`;
+
+export async function attack({ body, module, options, manifest, isOver }: Attack): Promise<Outcome> {
+  const runner = makeRunner(options);
+  const code = `${module ?? ""}; export default { routes: { run: async ({ input }, ctx) => { ${body} }, ${PING} } };`;
+  const attacker = await loadPlugin(runner, code, { id: "attacker", ...manifest });
+  const neighbour = await loadPlugin(runner, `export default { routes: { ${PING} } };`, { id: "neighbour" });
+  await Promise.all([ping(attacker), ping(neighbour)]);
+
+  let isGoingOn = true;
+  const told = (async () => {
+    try {
+      const told = await ask(attacker).catch(({ message }: Error) => message);
+      if (isOver) await until(isOver, "the attack is over", 20_000);
+      return told;
+    } finally {
+      isGoingOn = false;
+    }
+  })();
+  // Whoever awaits it below hears of a failure.
+  told.catch(() => undefined);
+  const beside = { answered: false, failed: 0 };
+  do {
+    const answer = await ping(neighbour).catch(() => "failed");
+    if (answer !== "pong") beside.failed += 1;
+    // One that came when the attack was over proves nothing.
+    else if (isGoingOn) beside.answered = true;
+  } while (isGoingOn);
+
+  const outcome = { told: await told, neighbour: beside, next: await ping(attacker) };
+  const loaded = childrenOf(process.pid).length;
+  await runner.terminateAll();
+  return { ...outcome, processes: [loaded, childrenOf(process.pid).length] };
+}
+
+function ping(plugin: SandboxedPlugin): Promise<unknown> {
+  return ask(plugin, undefined, "ping");
+}

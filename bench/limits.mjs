@@ -1,0 +1,206 @@
+// How far a plugin gets past its limits, and what enforcing them costs: after a build,
+// `node bench/limits.mjs [runs] [--against <folder>]`. Linux only: processes are measured from outside, through /proc.
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { createSandboxRunner } from "emdash-sandbox-native/sandbox";
+
+/** 0 for what else is measured alone. */
+const RUNS = /^\d+$/.test(process.argv[2] ?? "") ? Number(process.argv[2]) : 50;
+const CPU_MS = 50;
+const MEMORY_MB = 128;
+const WALL_MS = 300;
+/** Of a hundred calls each: short, so that what else the machine does hits both sides alike. */
+const TURNS = 500;
+
+const REQUEST = { url: "https://site.example/", method: "POST", headers: {} };
+const LIMITS = { cpuMs: CPU_MS, memoryMb: MEMORY_MB, wallTimeMs: 30_000 };
+
+/** For what is to be timed, not ended. */
+const UNREACHED = { cpuMs: 3_600_000, wallTimeMs: 60_000 };
+
+for (const level of ["debug", "info", "warn", "error"]) console[level] = () => {};
+
+print(
+  `${RUNS} runs each; load average ${readFileSync("/proc/loadavg", "utf8").split(" ").slice(0, 3).join(" ")}`,
+);
+print("");
+print(`past the limit`.padEnd(38), "p50    p90    max");
+
+await overshoot(`CPU ms past ${CPU_MS}: endless loop`, LIMITS, "for (;;);", cpuOf);
+await overshoot(
+  `CPU ms past ${CPU_MS}: regular expression`,
+  LIMITS,
+  `/^(a+)+$/.test("a".repeat(40) + "b")`,
+  cpuOf,
+);
+await overshoot(`CPU ms past ${CPU_MS}: loop of promises`, LIMITS, "for (;;) await null;", cpuOf);
+const roomy = { ...LIMITS, cpuMs: 60_000 };
+const objects =
+  "const all = []; for (;;) { const some = []; for (let n = 0; n < 1000; n += 1) some.push(n + 0.5); all.push(some); }";
+await overshoot(`peak MB past ${MEMORY_MB}: objects`, roomy, objects, peakOf);
+await overshoot(
+  `peak MB past ${MEMORY_MB}: buffers`,
+  roomy,
+  "const all = []; for (;;) all.push(new Uint8Array(1 << 20).fill(1));",
+  peakOf,
+);
+await overshoot(
+  `peak MB past ${MEMORY_MB}: small buffers`,
+  roomy,
+  "const all = []; for (;;) all.push(new Uint8Array(1000).fill(1));",
+  peakOf,
+);
+await overshoot(
+  `wall ms past ${WALL_MS}: never answers`,
+  { ...LIMITS, wallTimeMs: WALL_MS },
+  "await new Promise(() => {});",
+  wallOf,
+);
+
+await cost();
+await neighbours();
+
+/** The distribution of what `measure` sees of a plugin that runs into its limit. */
+async function overshoot(what, limits, body, measure) {
+  const past = [];
+  if (RUNS === 0) return;
+  for (let run = 0; run < RUNS; run += 1) {
+    // A runner of its own each time: a plugin that breaches often is made to wait.
+    const { runner, plugin, pid } = await attacker(limits, body);
+    past.push(await measure(pid, () => plugin.invokeRoute("run", 0, REQUEST).catch(() => undefined)));
+    await runner.terminateAll();
+  }
+  const at = (q) => quantile(past, q).toFixed(1).padStart(6);
+  print(what.padEnd(36), at(0.5), at(0.9), at(1));
+}
+
+async function attacker(limits, body) {
+  const runner = createSandboxRunner({ db: {}, limits });
+  const code = `export default { routes: { run: async () => { ${body} }, ping: () => 1 } };`;
+  const plugin = await runner.load({ id: "attacker", version: "1", capabilities: [] }, code);
+  await plugin.invokeRoute("ping", 0, REQUEST);
+  return { runner, plugin, pid: runner.status().plugins[0].processId };
+}
+
+/** Processor time: the last that was seen of the process before it was gone, at most half a millisecond earlier. */
+async function cpuOf(pid, attack) {
+  const before = cpuMs(pid);
+  let last = before;
+  const watching = setInterval(() => {
+    last = Math.max(last, cpuMs(pid) ?? 0);
+  }, 0.5);
+  await attack();
+  clearInterval(watching);
+  return last - before - CPU_MS;
+}
+
+/** Of its main thread, which runs the plugin; in nanoseconds, unlike `stat`, which counts in ticks of 10 ms. */
+function cpuMs(pid) {
+  try {
+    return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[0]) / 1e6;
+  } catch {
+    return undefined;
+  }
+}
+
+async function peakOf(pid, attack) {
+  let peak = 0;
+  const watching = setInterval(() => {
+    peak = Math.max(peak, anonymousMb(pid));
+  }, 0.5);
+  await attack();
+  clearInterval(watching);
+  return peak - MEMORY_MB;
+}
+
+function anonymousMb(pid) {
+  try {
+    return Number(/RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) / 1024;
+  } catch {
+    return 0;
+  }
+}
+
+async function wallOf(_pid, attack) {
+  const start = performance.now();
+  await attack();
+  return performance.now() - start - WALL_MS;
+}
+
+/**
+ * What enforcement adds to a call: the same call with a build of this package that looks at no clock, in turns, so that
+ * what else the machine does hits both alike. `--against <folder>` names it: a copy of `package.json`, `dist`, the
+ * launcher and an addon in which the three methods of `Watch` that are called for invocations return at once.
+ */
+async function cost() {
+  const folder = process.argv[process.argv.indexOf("--against") + 1];
+  if (!process.argv.includes("--against")) return;
+  const other = await import(pathToFileURL(resolve(folder, "dist/sandbox.js")).href);
+  const sides = [createSandboxRunner, other.createSandboxRunner].map((create) => ({
+    runner: create({ db: {}, limits: UNREACHED }),
+    medians: [],
+  }));
+  for (const side of sides) {
+    const code = "export default { hooks: { noop: () => 1 } };";
+    side.plugin = await side.runner.load({ id: "quick", version: "1", capabilities: [] }, code);
+    await latency(side.plugin, 5000);
+  }
+  for (let turn = 0; turn < TURNS; turn += 1) {
+    for (const side of turn % 2 ? sides : sides.toReversed()) {
+      side.medians.push(quantile(await latency(side.plugin, 100), 0.5));
+    }
+  }
+  const [enforced, not] = sides.map(({ medians }) => quantile(medians, 0.5));
+  print("");
+  print("no-op hook, enforced".padEnd(38), `p50 ${enforced.toFixed(1)} µs`);
+  print("no-op hook, not enforced".padEnd(38), `p50 ${not.toFixed(1)} µs`);
+  print("cost".padEnd(38), `${((enforced / not - 1) * 100).toFixed(1)} %`);
+  await Promise.all(sides.map(({ runner }) => runner.terminateAll()));
+}
+
+/** The latency of a plugin beside one that spins, whose process keeps to one core. */
+async function neighbours() {
+  const runner = createSandboxRunner({ db: {}, limits: UNREACHED });
+  const load = (id, code) => runner.load({ id, version: "1", capabilities: [] }, code);
+  const attacking = await load(
+    "attacking",
+    "export default { routes: { ping: () => 1, run: () => { for (;;); } } };",
+  );
+  const quiet = await load("quiet", "export default { hooks: { noop: () => 1 } };");
+  await attacking.invokeRoute("ping", 0, REQUEST);
+  await latency(quiet, 3000);
+  const alone = await latency(quiet, 5000);
+  const pid = runner.status().plugins[0].processId;
+  const pinned = spawnSync("taskset", ["-a", "-p", "1", String(pid)]).status === 0;
+  const attack = attacking.invokeRoute("run", 0, REQUEST).catch(() => undefined);
+  const beside = await latency(quiet, 5000);
+  await runner.terminateAll();
+  await attack;
+  const shown = (times) =>
+    `p50 ${quantile(times, 0.5).toFixed(0)} µs   p99 ${quantile(times, 0.99).toFixed(0)} µs`;
+  print("");
+  print("neighbour alone".padEnd(38), shown(alone));
+  print(`neighbour of one that spins${pinned ? ", on one core" : ""}`.padEnd(38), shown(beside));
+  print("times the median".padEnd(38), (quantile(beside, 0.5) / quantile(alone, 0.5)).toFixed(2));
+}
+
+async function latency(plugin, count) {
+  const times = [];
+  for (let n = 0; n < count; n += 1) {
+    const start = performance.now();
+    await plugin.invokeHook("noop", n);
+    times.push((performance.now() - start) * 1000);
+  }
+  return times;
+}
+
+function quantile(values, q) {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
+}
+
+function print(...parts) {
+  process.stdout.write(`${parts.join(" ")}\n`);
+}
