@@ -10,9 +10,7 @@ import { findWorkerd } from "./workerd-binary.js";
 export type CreateEngine = (wake: () => void) => NativeRunner;
 
 /** `reason` is a sentence for the site's owner, with the remedy. */
-export type FoundEngine =
-  | { ok: true; create: CreateEngine; means: Means }
-  | { ok: false; reason: string };
+export type FoundEngine = { ok: true; create: CreateEngine; means: Means } | { ok: false; reason: string };
 
 /** What plugins run in, as `status()` tells it. */
 export type Means = Pick<RunnerStatus, "workerd" | "jail">;

@@ -1,9 +1,9 @@
 /** One loaded plugin in development: its worker, its invocations and what its guest asks for. */
 import type * as Addon from "../../index.js";
+import type { PluginState } from "../status.js";
 import { invokeFrame, refusalFrame, resultFrame } from "./frames.js";
 import { HostCalls } from "./host-calls.js";
 import { Invocations } from "./invocations.js";
-import type { PluginState } from "../status.js";
 import type { Outbox } from "./outbox.js";
 import type { DevWorker, WorkerContext } from "./worker.js";
 
