@@ -17,6 +17,8 @@ export declare class NativeDev {
 export declare class NativeEgress {
   /** `private_hosts` is a list of `host[:port]`, with commas. */
   constructor(privateHosts: string)
+  /** What an operator is told at the start: which private hosts are open. */
+  get notice(): string | null
   /** `call` is the body of `http/fetch` on the bridge, as JSON text. The capabilities count as they are. */
   fetch(pluginId: string, capabilities: Array<string>, allowedHosts: Array<string>, call: string): Promise<NativeFetch>
 }

@@ -6,6 +6,6 @@ import { useRunnerClass } from "../support/runner.js";
 useRunnerClass(MiniflareDevRunner);
 
 // Each in a suite of its own, since a suite's hooks are for its tests alone.
-for (const suite of ["audit-log", "lifecycle", "media-lane", "network", "wall-time"]) {
+for (const suite of ["audit-log", "media-lane", "network", "wall-time"]) {
   describe(suite, async () => void (await import(`../${suite}.spec.ts`)));
 }

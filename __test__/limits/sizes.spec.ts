@@ -96,7 +96,7 @@ describe("what is nested", () => {
     );
     expect(await ask(plugin, 1000)).toEqual(nested(1000));
     await expect(ask(plugin, 1001)).rejects.toThrow("its answer is nested more than 1000 levels deep");
-    const why = ": the event of this call is nested more than 1000 levels deep";
+    const why = ": what it is called with is nested more than 1000 levels deep";
     expect(await plugin.invokeHook("h", nested(1000))).toEqual(nested(1000));
     await expect(plugin.invokeHook("h", nested(1001))).rejects.toThrow(why);
     await expect(ask(plugin, nested(1001), "echo")).rejects.toThrow(why);

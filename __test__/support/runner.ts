@@ -23,6 +23,11 @@ export function useRunnerClass(other: RunnerClass): void {
   Runner = other;
 }
 
+/** Whether the suite runs on the production runner. */
+export function isProduction(): boolean {
+  return Runner === WorkerdSandboxRunner;
+}
+
 /** A runner; without `db` for plugins that touch no database. */
 export function makeRunner(options: Partial<SandboxOptions> = {}): WorkerdSandboxRunner {
   const siteInfo = { name: "Test", url: "https://site.example", locale: "en" };

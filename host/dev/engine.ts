@@ -29,8 +29,15 @@ export class MiniflareEngine implements NativeRunner {
   /** @throws Error as the addon's own constructor, when an option is none */
   constructor(addon: typeof Addon, settings: Addon.NativeOptions, miniflare: string, wake: () => void) {
     this.#dev = new addon.NativeDev(settings);
-    this.#context = { addon, miniflare, maxUpload: this.#dev.maxUpload, turns: new Turns(CONCURRENT_STARTS) };
+    const { maxUpload } = this.#dev;
+    const egress = new addon.NativeEgress(settings.privateHosts);
+    this.#context = { addon, miniflare, egress, maxUpload, turns: new Turns(CONCURRENT_STARTS) };
     this.#outbox = new Outbox(wake);
+    const { notice } = egress;
+    if (notice !== null) {
+      const line = { source: "notice", pluginId: null, level: "warn", message: notice, data: null };
+      this.#outbox.push({ kind: "log", ...line });
+    }
   }
 
   load(manifest: string, code: string): LoadOutcome {

@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import type { Miniflare, MiniflareOptions, Request, Response, WebSocket } from "miniflare";
 import type * as Addon from "../../index.js";
+import { type Fetcher, performFetch } from "./fetch.js";
 import { storedFrame } from "./frames.js";
 import { importMiniflare } from "./miniflare.js";
 import type { Turns } from "./turns.js";
@@ -14,6 +15,8 @@ export type WorkerContext = {
   addon: typeof Addon;
   /** Where the package is. */
   miniflare: string;
+  /** The way out. */
+  egress: Addon.NativeEgress;
   /** Bytes of one file. */
   maxUpload: number;
   /** Of starts. */
@@ -23,6 +26,8 @@ export type WorkerContext = {
 export interface WorkerListener {
   onFrame(text: string): void;
   onLine(stream: "stdout" | "stderr", line: string): void;
+  /** Why an invocation may do nothing more, or null. */
+  objection(invocation: number): string | null;
   /** Nothing can be asked of it any more. */
   onGone(reason: string): void;
 }
@@ -118,14 +123,16 @@ export class DevWorker {
   }
 
   #workers(
-    { addon, maxUpload }: WorkerContext,
+    { addon, egress, maxUpload }: WorkerContext,
     description: Addon.NativeDescription,
     Answer: typeof Response,
   ): MiniflareOptions {
     const guest = addon.guest();
     const { compatibilityDate, compatibilityFlags } = guest;
     const plugin = { name: guest.pluginModule, source: description.code };
-    const backing = async (request: Request) => await this.#receive(request, maxUpload, Answer);
+    const objection = (invocation: number) => this.#listener.objection(invocation);
+    const fetcher = { egress, description, objection };
+    const backing = async (request: Request) => await this.#receive(request, maxUpload, fetcher, Answer);
     return {
       workers: [
         {
@@ -148,8 +155,13 @@ export class DevWorker {
     };
   }
 
-  /** What the guest sends to `env.BACKING`: large frames and files. `http.fetch` will come by here, too. */
-  async #receive(request: Request, maxUpload: number, Answer: typeof Response): Promise<Response> {
+  /** What the guest sends to `env.BACKING`: large frames, files and fetches. */
+  async #receive(
+    request: Request,
+    maxUpload: number,
+    fetcher: Fetcher,
+    Answer: typeof Response,
+  ): Promise<Response> {
     switch (new URL(request.url).pathname) {
       case "/frames":
         this.#listener.onFrame(await request.text());
@@ -161,6 +173,8 @@ export class DevWorker {
         }
         return new Answer(String(this.uploads.keep(body)));
       }
+      case "/fetch":
+        return await performFetch(request, fetcher, Answer);
       default:
         return new Answer("there is no such thing here", { status: 404 });
     }

@@ -43,6 +43,12 @@ impl NativeEgress {
         Ok(Self { egress })
     }
 
+    /// What an operator is told at the start: which private hosts are open.
+    #[napi(getter, catch_unwind, ts_return_type = "string | null")]
+    pub fn notice(&self) -> Option<String> {
+        self.egress.notice().map(str::to_owned)
+    }
+
     /// `call` is the body of `http/fetch` on the bridge, as JSON text. The capabilities count as they are.
     #[napi(catch_unwind, ts_return_type = "Promise<NativeFetch>")]
     pub fn fetch<'env>(

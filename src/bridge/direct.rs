@@ -19,6 +19,7 @@ pub struct DirectEgress {
     runtime: &'static Handle,
     egress: std::sync::Arc<Egress>,
     share: Share,
+    notice: Option<String>,
 }
 
 /// An answer that has been read to its end.
@@ -51,9 +52,16 @@ impl DirectEgress {
             .map_err(|error| Error::unavailable(format!("the system refused the addon: {error}")))?;
         Ok(Self {
             runtime,
+            notice: private.notice(),
             egress: std::sync::Arc::new(Egress::new(private)),
             share: Share::default(),
         })
+    }
+
+    /// What an operator is told at the start.
+    #[must_use]
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
     }
 
     /// `call` is the bridge's JSON; `done` hears the answer, or a sentence for the plugin, on the io thread.

@@ -33,12 +33,16 @@ impl PrivateHosts {
             .map(Self)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// What an operator is told at the start, where there are any.
+    pub(crate) fn notice(&self) -> Option<String> {
+        let shown = self.shown();
+        (!shown.is_empty()).then(|| {
+            format!("plugins that may fetch from these hosts reach them at private addresses, too: {shown}")
+        })
     }
 
     /// As an operator would read it.
-    pub(crate) fn shown(&self) -> String {
+    fn shown(&self) -> String {
         let entries = self.0.iter().map(|PrivateHost { host, port }| match port {
             Some(port) => format!("{host}:{port}"),
             None => host.clone(),

@@ -37,6 +37,8 @@ struct Begun {
     count: u32,
     /// The subrequests of those of them that have been answered, and may make all together as many as each alone.
     subrequests: u64,
+    /// Those of them that had made all of theirs, and take no part in what the others have left.
+    spent: Vec<u64>,
 }
 
 /// An answered invocation may lose its authority this much early. At 30 s of wall time it bounds the list at 3,000.
@@ -68,6 +70,7 @@ impl Invocations {
                 at: now,
                 count: 0,
                 subrequests: 0,
+                spent: Vec::new(),
             });
         }
         if let Some(begun) = self.begun.back_mut() {
@@ -87,7 +90,11 @@ impl Invocations {
     pub(super) fn answer(&mut self, number: u64) -> Option<Waiting> {
         let waiting = self.waiting.remove(&number)?;
         if let Some(index) = self.stretch_of(number) {
-            self.begun[index].subrequests += u64::from(waiting.subrequests);
+            let begun = &mut self.begun[index];
+            begun.subrequests += u64::from(waiting.subrequests);
+            if waiting.subrequests >= self.subrequests {
+                begun.spent.push(number);
+            }
         }
         Some(waiting)
     }
@@ -105,6 +112,9 @@ impl Invocations {
         let index = self.stretch_of(number).filter(|_| number < self.next)?;
         let begun = &mut self.begun[index];
         let count = begun.subrequests + 1;
+        if begun.spent.contains(&number) {
+            return None;
+        }
         (count <= limit * u64::from(begun.count)).then(|| {
             begun.subrequests = count;
             // On average of those that share it.
@@ -256,6 +266,15 @@ mod tests {
         assert_eq!(charges, [Some(2), Some(2), Some(3), Some(3), None]);
         let later = all.begin(3, String::new(), start + RESOLUTION);
         assert_eq!(all.charge(later), Some(1));
+    }
+
+    #[test]
+    fn who_had_all_before_the_answer_gets_nothing_of_what_others_have_left() {
+        let (start, mut all) = (Instant::now(), invocations(WALL));
+        let [greedy, other] = [1, 2].map(|request| all.begin(request, String::new(), start));
+        assert_eq!((0..4).filter(|_| all.charge(greedy).is_some()).count(), 3);
+        assert!(all.answer(greedy).is_some() && all.answer(other).is_some());
+        assert_eq!((all.charge(greedy), all.charge(other).is_some()), (None, true));
     }
 
     #[test]

@@ -111,14 +111,9 @@ impl Supervisor {
             |error: &dyn fmt::Display| Error::unavailable(format!("the system refused the addon: {error}"));
         let runtime = crate::runtime::handle().map_err(|error| no_system(&error))?;
         let key = Key::generate().map_err(|error| no_system(&error))?;
-        if !private_hosts.is_empty() {
-            let shown = private_hosts.shown();
-            outbox.push(Event::Log(Log::Notice {
-                plugin_id: None,
-                message: format!(
-                    "plugins that may fetch from these hosts reach them at private addresses, too: {shown}"
-                ),
-            }));
+        if let Some(message) = private_hosts.notice() {
+            let plugin_id = None;
+            outbox.push(Event::Log(Log::Notice { plugin_id, message }));
         }
         let egress = Arc::new(Egress::new(private_hosts));
         let backing = {
