@@ -97,7 +97,7 @@ describe("a plugin that uses more memory than it may", () => {
       "Array buffer allocation failed",
     ],
   ])("for %s gets the error where it asked, and goes on", async (_kind, body, message) => {
-    expect(await attack({ body, options })).toEqual({
+    expect(await attack({ body, options, isBrief: true })).toEqual({
       told: `Plugin attacker:1.0.0 route run failed: ${message}`,
       ...HARMLESS,
     });

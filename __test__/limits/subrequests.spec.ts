@@ -32,7 +32,7 @@ describe("a plugin that makes more calls on ctx than it may", () => {
     ],
     [
       "from timers",
-      "await new Promise((_, reject) => { let n = 0; setInterval(() => ctx.kv.set('k' + n++, n).catch(reject), 1) })",
+      "await new Promise((_, reject) => { let n = 0; const timer = setInterval(() => ctx.kv.set('k' + n++, n).catch((error) => { clearInterval(timer); reject(error); }), 1) })",
     ],
     [
       "through a second hold on ctx",

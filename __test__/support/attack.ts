@@ -8,10 +8,10 @@ import { until } from "./until.js";
 export interface Attack {
   /** Of the route `run`: it sees `input` and `ctx`. */
   body: string;
-  /** Code of the module, beside its routes. */
-  module?: string;
   options: Partial<SandboxOptions>;
   manifest?: Record<string, unknown>;
+  /** It is over within a moment: it is made again until the neighbour has answered meanwhile. */
+  isBrief?: boolean;
   /** The attack goes on behind the answer: it is over when this holds. */
   isOver?: () => boolean;
 }
@@ -36,17 +36,21 @@ export const HARMLESS = {
 
 const PING = `ping: () => "pong"`;
 
-export async function attack({ body, module, options, manifest, isOver }: Attack): Promise<Outcome> {
+export async function attack({ body, options, manifest, isBrief, isOver }: Attack): Promise<Outcome> {
   const runner = makeRunner(options);
-  const code = `${module ?? ""}; export default { routes: { run: async ({ input }, ctx) => { ${body} }, ${PING} } };`;
+  const code = `export default { routes: { run: async ({ input }, ctx) => { ${body} }, ${PING} } };`;
   const attacker = await loadPlugin(runner, code, { id: "attacker", ...manifest });
   const neighbour = await loadPlugin(runner, `export default { routes: { ${PING} } };`, { id: "neighbour" });
   await Promise.all([ping(attacker), ping(neighbour)]);
 
   let isGoingOn = true;
+  const beside = { answered: false, failed: 0 };
   const told = (async () => {
     try {
-      const told = await ask(attacker).catch(({ message }: Error) => message);
+      let told: unknown;
+      do {
+        told = await ask(attacker).catch(({ message }: Error) => message);
+      } while (isBrief && !beside.answered);
       if (isOver) await until(isOver, "the attack is over", 20_000);
       return told;
     } finally {
@@ -55,7 +59,6 @@ export async function attack({ body, module, options, manifest, isOver }: Attack
   })();
   // Whoever awaits it below hears of a failure.
   told.catch(() => undefined);
-  const beside = { answered: false, failed: 0 };
   do {
     const answer = await ping(neighbour).catch(() => "failed");
     if (answer !== "pong") beside.failed += 1;
