@@ -62,8 +62,8 @@ export async function attack({ body, options, manifest, isBrief, isOver }: Attac
   do {
     const answer = await ping(neighbour).catch(() => "failed");
     if (answer !== "pong") beside.failed += 1;
-    // One that came when the attack was over proves nothing.
-    else if (isGoingOn) beside.answered = true;
+    // It was asked while the attack went on; a brief one may be over before the answer is here.
+    else beside.answered = true;
   } while (isGoingOn);
 
   const outcome = { told: await told, neighbour: beside, next: await ping(attacker) };
