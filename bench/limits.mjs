@@ -11,8 +11,10 @@ const RUNS = /^\d+$/.test(process.argv[2] ?? "") ? Number(process.argv[2]) : 50;
 const CPU_MS = 50;
 const MEMORY_MB = 128;
 const WALL_MS = 300;
+/** Of two builds that are compared. */
+const PAIRS = 20;
 /** Of a hundred calls each: short, so that what else the machine does hits both sides alike. */
-const TURNS = 500;
+const TURNS = 50;
 
 const REQUEST = { url: "https://site.example/", method: "POST", headers: {} };
 const LIMITS = { cpuMs: CPU_MS, memoryMb: MEMORY_MB, wallTimeMs: 30_000 };
@@ -132,32 +134,43 @@ async function wallOf(_pid, attack) {
 /**
  * What enforcement adds to a call: the same call with a build of this package that looks at no clock, in turns, so that
  * what else the machine does hits both alike. `--against <folder>` names it: a copy of `package.json`, `dist`, the
- * launcher and an addon in which the three methods of `Watch` that are called for invocations return at once.
+ * launcher and an addon in which the methods of `Watch` that are called for invocations return at once. A pair of
+ * processes has luck of its own, with cores and addresses, which lasts as long as it does: so there are many pairs, and
+ * what they say is told as a distribution. A copy of this very build shows what of it is luck.
  */
 async function cost() {
-  const folder = process.argv[process.argv.indexOf("--against") + 1];
   if (!process.argv.includes("--against")) return;
+  const folder = process.argv[process.argv.indexOf("--against") + 1];
   const other = await import(pathToFileURL(resolve(folder, "dist/sandbox.js")).href);
-  const sides = [createSandboxRunner, other.createSandboxRunner].map((create) => ({
-    runner: create({ db: {}, limits: UNREACHED }),
-    medians: [],
-  }));
-  for (const side of sides) {
-    const code = "export default { hooks: { noop: () => 1 } };";
-    side.plugin = await side.runner.load({ id: "quick", version: "1", capabilities: [] }, code);
-    await latency(side.plugin, 5000);
-  }
-  for (let turn = 0; turn < TURNS; turn += 1) {
-    for (const side of turn % 2 ? sides : sides.toReversed()) {
-      side.medians.push(quantile(await latency(side.plugin, 100), 0.5));
+  const latencies = [];
+  const processors = [];
+  for (let pair = 0; pair < PAIRS; pair += 1) {
+    const sides = [];
+    for (const create of [createSandboxRunner, other.createSandboxRunner]) {
+      const runner = create({ db: {}, limits: UNREACHED });
+      const code = "export default { hooks: { noop: () => 1 } };";
+      const plugin = await runner.load({ id: "quick", version: "1", capabilities: [] }, code);
+      await latency(plugin, 2000);
+      sides.push({ runner, plugin, medians: [], cpu: 0 });
     }
+    for (let turn = 0; turn < TURNS; turn += 1) {
+      for (const side of turn % 2 ? sides : sides.toReversed()) {
+        const before = process.cpuUsage();
+        side.medians.push(quantile(await latency(side.plugin, 100), 0.5));
+        const { user, system } = process.cpuUsage(before);
+        side.cpu += user + system;
+      }
+    }
+    const [enforced, not] = sides;
+    latencies.push((quantile(enforced.medians, 0.5) / quantile(not.medians, 0.5) - 1) * 100);
+    processors.push((enforced.cpu / not.cpu - 1) * 100);
+    await Promise.all(sides.map(({ runner }) => runner.terminateAll()));
   }
-  const [enforced, not] = sides.map(({ medians }) => quantile(medians, 0.5));
+  const spread = (all) => [0.25, 0.5, 0.75].map((q) => quantile(all, q).toFixed(1).padStart(6)).join(" ");
   print("");
-  print("no-op hook, enforced".padEnd(38), `p50 ${enforced.toFixed(1)} µs`);
-  print("no-op hook, not enforced".padEnd(38), `p50 ${not.toFixed(1)} µs`);
-  print("cost".padEnd(38), `${((enforced / not - 1) * 100).toFixed(1)} %`);
-  await Promise.all(sides.map(({ runner }) => runner.terminateAll()));
+  print("cost on a no-op hook, %".padEnd(38), "p25    p50    p75");
+  print("latency".padEnd(36), spread(latencies));
+  print("processor time of Node's process".padEnd(36), spread(processors));
 }
 
 /** The latency of a plugin beside one that spins, whose process keeps to one core. */

@@ -154,7 +154,7 @@ mod tests {
         ] {
             assert!(!open.opens(&url(no)), "{no}");
         }
-        assert!(PrivateHosts::parse(" , ").unwrap().is_empty());
+        assert!(PrivateHosts::parse(" , ").unwrap().notice().is_none());
     }
 
     #[test]
