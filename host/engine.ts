@@ -29,8 +29,9 @@ export const processEngine: Engine = (options) => {
   if (!workerd.ok) return workerd;
   const { addon, launcher } = native.native;
   const settings = nativeOptions(options, { launcher, workerd: workerd.binary.path }, process.env);
-  const refusal = jailRefusal(addon, settings.jail);
+  const jail = addon.jailReport(settings.jail);
+  const refusal = jailRefusal(jail);
   if (refusal !== null) return { ok: false, reason: refusal };
-  const means = { workerd: workerd.binary, jail: addon.jailReport(settings.jail) };
+  const means = { workerd: workerd.binary, jail };
   return { ok: true, create: (wake) => new addon.NativeRunner(settings, wake), means };
 };

@@ -1,14 +1,9 @@
 /** What the jail around each plugin's process comes to: said once, and a reason to run no plugin where it must hold. */
-import type * as Addon from "../index.js";
+import type { NativeJailReport } from "../index.js";
 import { warn } from "./log.js";
 
-/**
- * Why no plugin may run, with the remedy, or null. What `auto` lacks is logged, once for the process.
- *
- * @throws Error as the addon's constructor does, when the mode is none
- */
-export function jailRefusal(addon: typeof Addon, mode: string): string | null {
-  const { missing } = addon.jailReport(mode);
+/** Why no plugin may run, with the remedy, or null. What `auto` lacks is logged, once for the process. */
+export function jailRefusal({ mode, missing }: NativeJailReport): string | null {
   if (missing === null || mode === "off") return null;
   if (mode === "require") {
     return `EMDASH_SANDBOX_JAIL is require, and the jail would lack ${missing}. Or set it to auto`;

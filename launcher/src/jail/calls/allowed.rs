@@ -4,7 +4,7 @@
 
 use std::ffi::c_long;
 
-use super::{Calls, Facts, Kind, Test, bits};
+use super::{Calls, Facts, Kind, Test, bits, unconditional};
 
 /// Whatever their arguments. The kernel knows its answer to these without running the filter: what a busy plugin calls
 /// all the time belongs here.
@@ -169,11 +169,7 @@ const PRCTL: [i32; 4] = [
 ];
 
 pub(super) fn calls(facts: &Facts) -> Calls {
-    let mut calls: Calls = ALWAYS
-        .iter()
-        .chain(OLDER)
-        .map(|call| (*call, Vec::new()))
-        .collect();
+    let mut calls = unconditional(&[ALWAYS, OLDER]);
     calls.extend([
         (libc::SYS_openat, vec![vec![read_only(2)]]),
         (libc::SYS_fcntl, one_of(1, FCNTL.map(bits))),

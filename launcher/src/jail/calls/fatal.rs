@@ -2,7 +2,7 @@
 
 use std::ffi::c_long;
 
-use super::{Calls, Facts, Kind, Test, bits};
+use super::{Calls, Facts, Kind, Test, bits, unconditional};
 
 const ALWAYS: &[c_long] = &[
     // Other processes.
@@ -74,11 +74,7 @@ pub(super) const NAMESPACES: [i32; 7] = [
 ];
 
 pub(super) fn calls(facts: &Facts) -> Calls {
-    let mut calls: Calls = ALWAYS
-        .iter()
-        .chain(OLDER)
-        .map(|call| (*call, Vec::new()))
-        .collect();
+    let mut calls = unconditional(&[ALWAYS, OLDER]);
     let namespaces = NAMESPACES.map(|flag| vec![Test(0, Kind::Bits(bits(flag), bits(flag)))]);
     calls.insert(libc::SYS_clone, namespaces.into());
     // No filter can count to one. But the launcher's own path lies at an address that nobody else knows, and that is

@@ -55,6 +55,12 @@ enum Kind {
 /// A call, and what its arguments must be: all tests of one of the lists. No list: whatever they are.
 type Calls = BTreeMap<c_long, Vec<Vec<Test>>>;
 
+/// All of these, whatever their arguments are.
+fn unconditional(lists: &[&[c_long]]) -> Calls {
+    let calls = lists.iter().copied().flatten();
+    calls.map(|call| (*call, Vec::new())).collect()
+}
+
 /// `is_strict` ends the process at a call that is not on the list, rather than to tell it that there is none.
 pub(super) fn install(program: &Program, is_strict: bool) -> io::Result<()> {
     let facts = Facts {
@@ -74,10 +80,7 @@ pub(super) fn install(program: &Program, is_strict: bool) -> io::Result<()> {
     let mut unexpected = no_such_call();
     if is_strict {
         unexpected = SeccompAction::KillProcess;
-        let asked: Calls = ASKED_FOR_IN_VAIN
-            .into_iter()
-            .map(|call| (call, Vec::new()))
-            .collect();
+        let asked = unconditional(&[&ASKED_FOR_IN_VAIN]);
         allowed.extend(asked.clone());
         let refused = filter(asked, SeccompAction::Allow, no_such_call());
         apply_filter(&refused.map_err(told)?).map_err(told)?;
