@@ -32,25 +32,28 @@ impl Delegation {
     pub(crate) fn find() -> Option<Self> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
         let own = fs::read_to_string("/proc/self/cgroup").ok()?;
-        Self::within(&mount_of(&mounts)?, &own)
+        Self::within(&mount_of(&mounts)?, &own, is_delegated)
     }
 
-    fn within(mount: &Path, own: &str) -> Option<Self> {
+    fn within(mount: &Path, own: &str, is_delegated: impl Fn(&Path) -> bool) -> Option<Self> {
         let path = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
         // The cgroup beside which ours are made; the tree's own root belongs to the system.
         let parent = mount.join(path).parent()?.to_owned();
         if path.is_empty() || parent == mount || !parent.starts_with(mount) {
             return None;
         }
-        // Whether it is ours to write is told by writing.
+        if !is_delegated(&parent) {
+            return None;
+        }
         let enabled = fs::OpenOptions::new()
             .write(true)
             .open(parent.join("cgroup.subtree_control"))
             .and_then(|mut file| io::Write::write_all(&mut file, b"+memory +pids"));
         enabled.ok()?;
-        // What a host that was killed has left. Only an empty one can be removed.
+        // What a host that was killed has left.
         for left in fs::read_dir(&parent).ok()?.flatten() {
-            if left.file_name().to_string_lossy().starts_with(PREFIX) {
+            if left.file_name().to_str().is_some_and(is_left_behind) {
+                // Only an empty one can be removed.
                 let _ = fs::remove_dir(left.path());
             }
         }
@@ -94,6 +97,24 @@ impl Drop for Cgroup {
     }
 }
 
+/// Whether somebody has given this part of the tree away, as systemd notes with `Delegate=` (systemd.resource-control(5)).
+/// Root could write anywhere, and would take a part from whoever manages it; for others being allowed to write tells.
+fn is_delegated(folder: &Path) -> bool {
+    let noted = ["user.delegate", "trusted.delegate"].into_iter().any(|note| {
+        let mut value = [0; 8];
+        rustix::fs::getxattr(folder, note, &mut value).is_ok_and(|length| value.get(..length) == Some(b"1"))
+    });
+    noted || !rustix::process::geteuid().is_root()
+}
+
+/// Whether a folder is of a host that is no more. Its name has the host's process id.
+fn is_left_behind(name: &str) -> bool {
+    let host = name
+        .strip_prefix(PREFIX)
+        .and_then(|rest| rest.split_once('-')?.0.parse::<u32>().ok());
+    host.is_some_and(|host| !Path::new("/proc").join(host.to_string()).exists())
+}
+
 /// Where the tree of version 2 is mounted (proc(5), mountinfo: the fifth field, and the type after the dash).
 fn mount_of(mounts: &str) -> Option<PathBuf> {
     mounts.lines().find_map(|line| {
@@ -131,7 +152,8 @@ mod tests {
     #[test]
     fn a_process_is_held_beside_its_host_and_let_go_with_its_end() {
         let tree = tree(true);
-        let delegation = Delegation::within(tree.path(), "0::/system.slice/site.service/main\n").unwrap();
+        let delegation =
+            Delegation::within(tree.path(), "0::/system.slice/site.service/main\n", |_| true).unwrap();
         let service = tree.path().join("system.slice/site.service");
         assert_eq!(
             fs::read_to_string(service.join("cgroup.subtree_control")).unwrap(),
@@ -165,10 +187,45 @@ mod tests {
             "4:memory:/x\n",
             "",
         ] {
-            assert_eq!(Delegation::within(tree_without.path(), own), None, "{own:?}");
+            assert_eq!(
+                Delegation::within(tree_without.path(), own, |_| true),
+                None,
+                "{own:?}"
+            );
         }
         assert_eq!(fs::read_dir(tree_without.path()).unwrap().count(), 1);
         let delegated = tree(true);
-        assert_eq!(Delegation::within(delegated.path(), "0::/../../etc/x\n"), None);
+        assert_eq!(
+            Delegation::within(delegated.path(), "0::/../../etc/x\n", |_| true),
+            None
+        );
+    }
+
+    #[test]
+    fn a_part_that_root_could_write_to_and_nobody_gave_away_is_left_alone() {
+        let tree = tree(true);
+        let own = "0::/system.slice/site.service/main\n";
+        assert_eq!(Delegation::within(tree.path(), own, |_| false), None);
+        let service = tree.path().join("system.slice/site.service");
+        assert_eq!(
+            fs::read_to_string(service.join("cgroup.subtree_control")).unwrap(),
+            ""
+        );
+        assert_eq!(is_delegated(&service), !rustix::process::geteuid().is_root());
+    }
+
+    #[test]
+    fn only_what_a_host_left_that_is_no_more_is_removed() {
+        let tree = tree(true);
+        let service = tree.path().join("system.slice/site.service");
+        let own = format!("{PREFIX}{}-0", std::process::id());
+        let (dead, other) = (format!("{PREFIX}4194304-0"), "emdash-other");
+        for name in [own.as_str(), &dead, other, "emdash-sandbox-x-1"] {
+            fs::create_dir(service.join(name)).unwrap();
+        }
+        Delegation::within(tree.path(), "0::/system.slice/site.service/main\n", |_| true).unwrap();
+        let is_left = |name: &str| service.join(name).exists();
+        assert!(is_left(&own) && is_left(other) && is_left("emdash-sandbox-x-1"));
+        assert!(!is_left(&dead), "no process has a number past the highest");
     }
 }
