@@ -53,6 +53,9 @@ impl RouteError {
     }
 }
 
+/// Why a `ctx` call is refused whose invocation may not act any more.
+pub(crate) const OVER: &str = "the hook or route that made this call is over";
+
 /// Why a `ctx` call got no answer: a sentence for the plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {

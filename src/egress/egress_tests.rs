@@ -796,3 +796,15 @@ impl Resolve for Fixed {
         Box::pin(async move { Ok(found) })
     }
 }
+
+#[tokio::test]
+async fn a_whole_body_past_the_cap_is_refused_before_anything_is_looked_up() {
+    let resolver = FakeResolver::of(&[&["127.0.0.1"]]);
+    let egress = egress("example.com", resolver.clone());
+    let mut request = get("http://example.com/");
+    request.method = "POST".into();
+    request.body = Source::Whole(vec![0; 100_001].into());
+    let refused = fetch(&egress, request, grant(&["example.com"])).await.map(|_| ());
+    assert_eq!(refused, Err(FetchError::RequestTooLarge(100_000).to_string()));
+    assert_eq!(resolver.left(), 1);
+}

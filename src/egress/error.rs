@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::hosts::Denied;
+use crate::error::OVER;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FetchError {
@@ -44,7 +45,7 @@ pub(crate) enum FetchError {
     ResponseTooLarge(usize),
     #[error("fetch failed: the body could not be read from the plugin")]
     BodyLost,
-    #[error("the hook or route that made this call is over")]
+    #[error("{OVER}")]
     Over,
 }
 

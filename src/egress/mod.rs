@@ -142,6 +142,12 @@ impl Egress {
         if matches!(method, Method::GET | Method::HEAD) && !matches!(body, Source::None) {
             return Err(FetchError::BodyOfGet);
         }
+        // A stream is cut on its way.
+        if let Source::Whole(bytes) = &body
+            && bytes.len() > self.bounds.request_body
+        {
+            return Err(FetchError::RequestTooLarge(self.bounds.request_body));
+        }
         let mut headers = headers::outgoing(&request.headers, request.content_type.as_deref())?;
         // The semaphores are never closed.
         let permit = Arc::clone(&share.connections).acquire_owned().await;
