@@ -33,9 +33,8 @@ pub fn describe(
     limits: &Limits,
     site: &RawValue,
 ) -> Result<Description, Error> {
-    let manifest = Manifest::parse(manifest)
-        .map_err(|error| Error::new(ErrorCode::InvalidManifest, error.to_string()))?;
-    let code = supervisor::code_text(code)?;
+    let manifest = Manifest::parse(manifest)?;
+    let code = supervisor::Code::parse(code)?.text;
     Ok(Description {
         label: sanitise_line(manifest.id.as_bytes()),
         binding: supervisor::binding(&manifest, site, limits),

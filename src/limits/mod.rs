@@ -100,6 +100,11 @@ impl Limits {
         })
     }
 
+    /// [`Limits::memory_mb`] in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        u64::from(self.memory_mb) * 1024 * 1024
+    }
+
     /// The heap limit, and the flags that keep a busy plugin's heap small: 29 MB of its own after 60,000 calls instead
     /// of 120, at the same latency (measured before the first line was written; see docs/architecture.md).
     #[must_use]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::error::{Error, ErrorCode};
 use crate::json::{self, Kind};
 pub use capability::{Capabilities, Capability};
 
@@ -63,6 +64,12 @@ pub enum ManifestError {
     TooLong { field: String, bytes: usize },
     #[error("manifest field `{field}` must not contain {what}")]
     Character { field: String, what: &'static str },
+}
+
+impl From<ManifestError> for Error {
+    fn from(error: ManifestError) -> Self {
+        Self::new(ErrorCode::InvalidManifest, error.to_string())
+    }
 }
 
 impl Manifest {

@@ -38,7 +38,7 @@ pub(super) struct HostCall {
 #[derive(Debug)]
 struct Turns<W> {
     under_way: usize,
-    waiting: VecDeque<(u64, W)>,
+    waiting: VecDeque<W>,
 }
 
 impl<W> Default for HostCalls<W> {
@@ -66,7 +66,7 @@ impl<W> HostCalls<W> {
             turns.under_way += 1;
             return Some(work(self.last));
         }
-        turns.waiting.push_back((self.last, work(self.last)));
+        turns.waiting.push_back(work(self.last));
         None
     }
 
@@ -85,7 +85,7 @@ impl<W> HostCalls<W> {
 
     fn next_of(&mut self, invocation: u64) -> Option<W> {
         let turns = self.by_invocation.get_mut(&invocation)?;
-        if let Some((_, work)) = turns.waiting.pop_front() {
+        if let Some(work) = turns.waiting.pop_front() {
             return Some(work);
         }
         turns.under_way -= 1;

@@ -1,6 +1,9 @@
 //! The plugins of one runner: who is loaded, and the way to each one's actor.
 
 pub(crate) mod authority;
+mod code;
+mod complaint;
+mod fetches;
 mod host_calls;
 mod invocations;
 mod journal;
@@ -21,10 +24,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::value::RawValue;
-use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
+pub(crate) use self::code::Code;
+use self::code::CodeHash;
+pub(crate) use self::complaint::{complaint_of_guest, explanation};
 use self::journal::Journal;
 pub use self::message::{Answer, Kind};
 use self::message::{Call, Command};
@@ -34,13 +39,11 @@ pub use self::registry::Within;
 pub(crate) use self::registry::binding;
 use self::registry::{Actor, Commands, Loaded, Plugins, claims};
 use self::start::Blueprint;
-pub(crate) use self::start::{complaint_of_guest, explanation};
 use self::status::Board;
 pub use self::status::PluginStatus;
 use crate::backing::BackingServer;
 use crate::egress::{Egress, PrivateHosts};
-use crate::error::{Error, ErrorCode, Refusal};
-use crate::limits::sizes::{MAX_CODE_BYTES, MIB};
+use crate::error::{Error, OVER, Refusal};
 use crate::limits::{Limits, Timing};
 use crate::manifest::Manifest;
 use crate::token::{Claims, Key};
@@ -80,8 +83,6 @@ pub struct Supervisor {
     known_names: Arc<Mutex<HashMap<CodeHash, Arc<Names>>>>,
     plugins: Mutex<Plugins>,
 }
-
-type CodeHash = [u8; 32];
 
 /// What `load` gives back.
 #[derive(Debug)]
@@ -143,17 +144,8 @@ impl Supervisor {
     /// # Errors
     /// When the manifest or the code can't be used.
     pub fn load(&self, manifest: &str, code: &[u16]) -> Result<Load, Error> {
-        let manifest = Manifest::parse(manifest)
-            .map_err(|error| Error::new(ErrorCode::InvalidManifest, error.to_string()))?;
-        let code = code_text(code)?;
-        if code.len() > MAX_CODE_BYTES {
-            let (bytes, limit) = (code.len(), MAX_CODE_BYTES / MIB);
-            return Err(Error::new(
-                ErrorCode::InvalidCode,
-                format!("plugin code must take at most {limit} MiB, not {bytes} bytes"),
-            ));
-        }
-        let hash: CodeHash = Sha256::digest(code.as_bytes()).into();
+        let manifest = Manifest::parse(manifest)?;
+        let Code { text: code, hash } = Code::parse(code)?;
         let names = self.lock_names().get(&hash).cloned();
 
         let mut plugins = self.lock();
@@ -299,7 +291,7 @@ impl Supervisor {
                 authority,
                 ..
             } if !authority.holds() => {
-                self.answer(*plugin, *call, Err(plugin::OVER.into()));
+                self.answer(*plugin, *call, Err(OVER.into()));
                 false
             }
             _ => true,
@@ -365,17 +357,6 @@ impl Supervisor {
     fn lock_names(&self) -> MutexGuard<'_, HashMap<CodeHash, Arc<Names>>> {
         self.known_names.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// # Errors
-/// When it holds half a character.
-pub(crate) fn code_text(code: &[u16]) -> Result<String, Error> {
-    String::from_utf16(code).map_err(|_| {
-        Error::new(
-            ErrorCode::InvalidCode,
-            "plugin code holds an unpaired surrogate, which no source text can",
-        )
-    })
 }
 
 impl Drop for Supervisor {

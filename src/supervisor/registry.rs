@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
-use super::CodeHash;
+use super::code::CodeHash;
 use super::message::Command;
 use super::state::ENDED;
 use super::status::{Board, PluginStatus};

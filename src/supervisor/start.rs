@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
+use super::complaint::{complaint_of_guest, ended, says_out_of_memory};
 use super::outbox::Names;
 use super::watch::Watch;
 use crate::backing::{Admission, BackingServer};
@@ -15,7 +16,7 @@ use crate::limits::Limits;
 use crate::token::Token;
 use crate::workerd::{
     Cgroup, Config, Delegation, Exit, LineSink, Output, PrivateSocket, Process, Programs, Stream,
-    guest_modules, sanitise_line,
+    guest_modules,
 };
 
 /// All that starting a plugin's process needs; the same for every start of one load.
@@ -61,7 +62,7 @@ const TURN: Duration = Duration::from_millis(500);
 impl Blueprint {
     /// The process's cgroup, where the host may make one. Without, the other limits hold.
     fn hold(&self, process_id: u32) -> Option<Cgroup> {
-        let memory = u64::from(self.limits.memory_mb) * 1024 * 1024;
+        let memory = self.limits.memory();
         let held = self.delegation.as_ref()?.hold(process_id, memory);
         held.map_err(|error| (self.lines)(Stream::Err, format!("its cgroup can't be made: {error}")))
             .ok()
@@ -214,12 +215,12 @@ async fn complain(text: String, process: &Process, output: &mut Output) -> Start
 }
 
 /// Why a process that served is no use any more.
-pub(super) struct End {
-    /// A fragment whose subject is the plugin, or "it".
-    pub(super) reason: String,
-    pub(super) is_out_of_memory: bool,
+pub(super) enum End {
+    OutOfMemory,
     /// The kernel ended it for its use of the processor.
-    pub(super) is_out_of_time: bool,
+    OutOfTime,
+    /// A fragment whose subject is the plugin, or "it".
+    Other(String),
 }
 
 impl Session {
@@ -231,22 +232,16 @@ impl Session {
                 .is_err()
         {
             self.kill().await;
-            return End {
-                reason,
-                is_out_of_memory: false,
-                is_out_of_time: false,
-            };
+            return End::Other(reason);
         }
         let exit = self.process.exited().await;
         let words = self.output.last_words().await;
-        End {
-            reason: match exit {
-                Exit::Signal(SIGXCPU) => "it used the processor while nothing was asked of it".into(),
-                exit => ended(exit, &words),
-            },
-            is_out_of_memory: says_out_of_memory(&words)
-                || self.cgroup.as_ref().is_some_and(Cgroup::is_out_of_memory),
-            is_out_of_time: matches!(exit, Exit::Signal(SIGXCPU)),
+        if says_out_of_memory(&words) || self.cgroup.as_ref().is_some_and(Cgroup::is_out_of_memory) {
+            return End::OutOfMemory;
+        }
+        match exit {
+            Exit::Signal(SIGXCPU) => End::OutOfTime,
+            exit => End::Other(ended(exit, &words)),
         }
     }
 
@@ -282,89 +277,6 @@ async fn failed_start(exit: Exit, output: &mut Output) -> StartError {
     })
 }
 
-fn ended(exit: Exit, words: &[String]) -> String {
-    let words = explanation(words);
-    match words.is_empty() {
-        true => format!("its process ended with {exit}"),
-        false => format!("its process ended with {exit}: {words}"),
-    }
-}
-
-/// What V8 and workerd's allocator say when they can't get memory. A plugin could print the same, and would only be told
-/// that it ran out of memory when it ended itself.
-const OUT_OF_MEMORY: [&str; 4] = [
-    "out of memory",
-    "Cannot allocate memory",
-    "allocation failed",
-    "Unable to allocate",
-];
-
-fn says_out_of_memory(lines: &[String]) -> bool {
-    lines
-        .iter()
-        .any(|line| OUT_OF_MEMORY.iter().any(|words| line.contains(words)))
-}
-
-/// Lines that follow from the one that tells: addresses without symbols, and a worker that lacks its wall because it
-/// was never evaluated.
-const CONSEQUENCES: [&str; 2] = ["stack:", "Worker \"main\"'s globalOutbound refers to"];
-
-/// Workerd's complaint without what only repeats: its service's name, addresses without symbols.
-pub(crate) fn explanation(lines: &[String]) -> String {
-    let telling = lines
-        .iter()
-        .map(|line| line.trim())
-        .filter(|line| !line.is_empty() && !CONSEQUENCES.iter().any(|start| line.starts_with(start)));
-    join(telling.map(|line| line.strip_prefix("service main: ").unwrap_or(line)))
-}
-
-/// What the guest says of a plugin that did not load, with the lines of its own code.
-pub(crate) fn complaint_of_guest(stack: &str) -> String {
-    let own = stack
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.starts_with("at boot.js") && !line.contains("(boot.js"));
-    join(own)
-}
-
-fn join<'a>(lines: impl Iterator<Item = &'a str>) -> String {
-    let mut text = String::new();
-    for line in lines {
-        if !text.is_empty() {
-            text.push(' ');
-        }
-        text.push_str(line);
-    }
-    sanitise_line(text.as_bytes())
-}
-
 fn failed(reason: impl Into<String>) -> StartError {
     StartError(reason.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_plugin_threw_keeps_its_own_lines_in_one() {
-        let stack = "it threw at its start: TypeError: boom\n    at f (plugin.js:2:21)\n    at plugin.js:3:1\n    at boot.js:37:35";
-        assert_eq!(
-            complaint_of_guest(stack),
-            "it threw at its start: TypeError: boom at f (plugin.js:2:21) at plugin.js:3:1"
-        );
-    }
-
-    #[test]
-    fn workerds_complaint_loses_what_only_it_needs() {
-        let lines = [
-            "service main: Uncaught SyntaxError: Unexpected identifier 'b'",
-            "  at plugin.js:2:12",
-            "",
-        ];
-        assert_eq!(
-            explanation(&lines.map(String::from)),
-            "Uncaught SyntaxError: Unexpected identifier 'b' at plugin.js:2:12"
-        );
-    }
 }

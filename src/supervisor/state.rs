@@ -152,10 +152,8 @@ impl<S, C> State<S, C> {
             },
             Input::Worn => match self {
                 Self::Serving(session) => {
-                    effects.extend([Effect::Stop(session), Effect::Start]);
-                    Self::Starting {
-                        waiting: Waiting::new(),
-                    }
+                    effects.push(Effect::Stop(session));
+                    Self::start(Waiting::new(), effects)
                 }
                 state => state,
             },
@@ -176,18 +174,8 @@ impl<S, C> State<S, C> {
                 effects.push(Effect::Send(call));
                 Self::Serving(session)
             }
-            Self::Idle => {
-                effects.push(Effect::Start);
-                Self::Starting {
-                    waiting: [(call, until)].into(),
-                }
-            }
-            Self::Failed { retry_at, .. } if retry_at <= now => {
-                effects.push(Effect::Start);
-                Self::Starting {
-                    waiting: [(call, until)].into(),
-                }
-            }
+            Self::Idle => Self::start([(call, until)].into(), effects),
+            Self::Failed { retry_at, .. } if retry_at <= now => Self::start([(call, until)].into(), effects),
             Self::Open { until: closed, .. } if closed <= now => {
                 effects.push(Effect::Start);
                 Self::Probing {
@@ -207,12 +195,17 @@ impl<S, C> State<S, C> {
                 self
             }
             mut state => {
-                if let Some(waiting) = state.waiting_mut() {
+                if let Some(waiting) = state.queue_mut() {
                     waiting.push_back((call, until));
                 }
                 state
             }
         }
+    }
+
+    fn start(waiting: Waiting<C>, effects: &mut Vec<Effect<S, C>>) -> Self {
+        effects.push(Effect::Start);
+        Self::Starting { waiting }
     }
 
     fn on_started(self, session: S, effects: &mut Vec<Effect<S, C>>) -> Self {
@@ -264,12 +257,7 @@ impl<S, C> State<S, C> {
 
     fn failed(reason: String, verdict: Verdict, now: Instant, effects: &mut Vec<Effect<S, C>>) -> Self {
         match verdict {
-            Verdict::Restart(at) if at <= now => {
-                effects.push(Effect::Start);
-                Self::Starting {
-                    waiting: Waiting::new(),
-                }
-            }
+            Verdict::Restart(at) if at <= now => Self::start(Waiting::new(), effects),
             Verdict::Restart(until) => Self::Resting {
                 waiting: Waiting::new(),
                 until,
@@ -280,17 +268,14 @@ impl<S, C> State<S, C> {
     }
 
     fn on_tick(mut self, now: Instant, effects: &mut Vec<Effect<S, C>>) -> Self {
-        if let Some(waiting) = self.waiting_mut() {
+        if let Some(waiting) = self.queue_mut() {
             while waiting.front().is_some_and(|(_, until)| *until <= now) {
                 let late = waiting.pop_front().map(|(call, _)| call);
                 effects.extend(late.map(|call| Effect::Refuse(call, NOT_READY.into())));
             }
         }
         match self {
-            Self::Resting { waiting, until } if until <= now => {
-                effects.push(Effect::Start);
-                Self::Starting { waiting }
-            }
+            Self::Resting { waiting, until } if until <= now => Self::start(waiting, effects),
             state => state,
         }
     }
@@ -317,47 +302,43 @@ impl<S, C> State<S, C> {
 
     /// When the next [`Input::Tick`] is due.
     pub(super) fn next_tick(&self) -> Option<Instant> {
-        let (waiting, until) = match self {
-            Self::Starting { waiting } | Self::Probing { waiting } | Self::HalfOpen { waiting, .. } => {
-                (waiting, None)
-            }
-            Self::Resting { waiting, until } => (waiting, Some(*until)),
-            _ => return None,
+        let rests_until = match self {
+            Self::Resting { until, .. } => Some(*until),
+            _ => None,
         };
-        let late = waiting.front().map(|(_, until)| *until);
-        late.into_iter().chain(until).min()
+        let late = self.queue().and_then(VecDeque::front).map(|(_, until)| *until);
+        late.into_iter().chain(rests_until).min()
     }
 
     /// The calls that wait for a process.
     pub(super) fn waiting_calls(&self) -> impl Iterator<Item = &C> {
-        let waiting = match self {
-            Self::Starting { waiting }
-            | Self::Resting { waiting, .. }
-            | Self::Probing { waiting }
-            | Self::HalfOpen { waiting, .. } => Some(waiting),
-            _ => None,
-        };
-        waiting.into_iter().flatten().map(|(call, _)| call)
+        self.queue().into_iter().flatten().map(|(call, _)| call)
     }
 
-    fn waiting_mut(&mut self) -> Option<&mut Waiting<C>> {
+    /// How many they are.
+    pub(super) fn waiting(&self) -> usize {
+        self.queue().map_or(0, VecDeque::len)
+    }
+
+    fn queue(&self) -> Option<&Waiting<C>> {
         match self {
             Self::Starting { waiting }
             | Self::Resting { waiting, .. }
             | Self::Probing { waiting }
             | Self::HalfOpen { waiting, .. } => Some(waiting),
-            Self::Idle
-            | Self::Serving(_)
-            | Self::Failed { .. }
-            | Self::Open { .. }
-            | Self::Draining(_)
-            | Self::Ended => None,
+            _ => None,
         }
     }
 
-    /// How many calls wait.
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting_calls().count()
+    /// As [`State::queue`].
+    fn queue_mut(&mut self) -> Option<&mut Waiting<C>> {
+        match self {
+            Self::Starting { waiting }
+            | Self::Resting { waiting, .. }
+            | Self::Probing { waiting }
+            | Self::HalfOpen { waiting, .. } => Some(waiting),
+            _ => None,
+        }
     }
 
     /// The process, where there is one to talk to.

@@ -47,9 +47,8 @@ impl Watch {
     /// When the system does not let us watch it: then it must not serve.
     pub(super) fn new(process: &Process, limits: &Limits, now: Instant) -> std::io::Result<Self> {
         let used = process.cpu_time()?;
-        let memory_limit = u64::from(limits.memory_mb) * 1024 * 1024;
         let memory = process.memory()?;
-        process.bound_data(memory.data + memory_limit + OWN_MEMORY)?;
+        process.bound_data(memory.data + limits.memory() + OWN_MEMORY)?;
         let mut watch = Self {
             account: CpuAccount::new(limits.cpu, used, now),
             own_at_first: memory.own,

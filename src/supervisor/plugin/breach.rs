@@ -21,7 +21,7 @@ impl Plugin {
             return;
         };
         // V8 works hardest when its heap is full: a heap bomb ends here as often as at its own limit.
-        let full = u64::from(self.subject.limits.memory_mb) * 1024 * 1024 / 10 * 9;
+        let full = self.subject.limits.memory() / 10 * 9;
         let breach = match session.watch.memory(&session.process) {
             memory if memory >= full => Breach::Memory,
             _ => Breach::CpuTime,
@@ -32,14 +32,12 @@ impl Plugin {
 
     /// Its process is gone: because of this invocation, or, without one, of nobody knows which.
     pub(super) async fn end_process_for(&mut self, breach: Breach, invocation: Option<u64>) {
-        let (code, limit) = match breach {
-            Breach::CpuTime => (ErrorCode::CpuTime, self.subject.limits.cpu.text()),
-            Breach::Memory => (ErrorCode::Memory, format!("{}MB", self.subject.limits.memory_mb)),
+        let limits = &self.subject.limits;
+        let (code, name, limit) = match breach {
+            Breach::CpuTime => (ErrorCode::CpuTime, "CPU-time", limits.cpu.text()),
+            Breach::Memory => (ErrorCode::Memory, "memory", format!("{}MB", limits.memory_mb)),
         };
-        let what = match breach {
-            Breach::CpuTime => format!("CPU-time limit of {limit}"),
-            Breach::Memory => format!("memory limit of {limit}"),
-        };
+        let what = format!("{name} limit of {limit}");
         let culprit = invocation.or_else(|| self.invocations.only());
         let reason = match culprit.map(|number| self.invocations.answer(number)) {
             Some(Some(waiting)) => {

@@ -1,7 +1,5 @@
 //! The half of the actor that listens to the guest: its answers, its `ctx` calls, and what the host says to those.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -11,7 +9,7 @@ use crate::bridge::{self, LogLine, Method, Operation};
 use crate::channel::FetchAsk;
 use crate::channel::frame::{self, Incoming};
 use crate::egress::Grant;
-use crate::error::{Error, ErrorCode, Refusal};
+use crate::error::{Error, ErrorCode, OVER, Refusal};
 use crate::json::{self, Extent};
 use crate::limits::DOCUMENTED_SUBREQUESTS;
 use crate::limits::sizes::{MAX_DEPTH, MAX_VALUES};
@@ -19,9 +17,6 @@ use crate::supervisor::host_calls::HostCall;
 use crate::supervisor::message::Answer;
 use crate::supervisor::outbox::Event;
 use crate::workerd::sanitise_text;
-
-/// Why a call is refused whose invocation may not act any more.
-pub(in crate::supervisor) const OVER: &str = "the hook or route that made this call is over";
 
 impl Plugin {
     pub(super) async fn on_frame(&mut self, text: &str) {
@@ -117,7 +112,7 @@ impl Plugin {
         let reach = bridge::reach(&manifest.id, &self.grants, &manifest.allowed_hosts)
             .map_err(|error| error.to_string())?;
         self.last_used = Instant::now();
-        let (authority, open) = (self.authority.until(until), Arc::clone(&self.fetches));
+        let (authority, open) = (self.authority.until(until), self.fetches.begin());
         Ok(Grant {
             reach,
             ended: Box::pin(async move {

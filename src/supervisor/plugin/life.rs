@@ -12,13 +12,16 @@ use crate::supervisor::authority::LoadAuthority;
 use crate::supervisor::message::Call;
 use crate::supervisor::outbox::Event;
 use crate::supervisor::restart::{Failure, Verdict};
-use crate::supervisor::start::{Session, StartError, start};
+use crate::supervisor::start::{End, Session, StartError, start};
 use crate::supervisor::state::{Effect, Input, State};
 
 /// How long the calls in flight of an unloaded plugin may take to end; the peer gives as much.
 const DRAIN_TIME: Duration = Duration::from_secs(5);
 
-/// Why a process has ended that the kernel ended for its use of the processor before its limit.
+/// Why a process has ended that the kernel ended for its use of the processor, with no call in flight.
+const UNASKED: &str = "it used the processor while nothing was asked of it";
+
+/// The same before a call's limit was reached.
 const TOO_BUSY: &str = "it used the processor while the host was too busy to look";
 
 impl Plugin {
@@ -92,18 +95,17 @@ impl Plugin {
         let Some(session) = self.state.session_mut() else {
             return;
         };
-        let end = session.end(complaint).await;
-        if end.is_out_of_memory {
-            return self.end_process_for(Breach::Memory, None).await;
-        }
-        // Our own look came too late: the machine is very busy.
-        if end.is_out_of_time && !self.invocations.is_empty() {
-            if session.watch.is_overdrawn_at_bound() {
+        let reason = match session.end(complaint).await {
+            End::OutOfMemory => return self.end_process_for(Breach::Memory, None).await,
+            End::OutOfTime if self.invocations.is_empty() => UNASKED.into(),
+            // Our own look came too late: the machine is very busy.
+            End::OutOfTime if session.watch.is_overdrawn_at_bound() => {
                 return self.end_process_for(Breach::CpuTime, None).await;
             }
-            return self.end_process(TOO_BUSY.into()).await;
-        }
-        self.end_process(end.reason).await;
+            End::OutOfTime => TOO_BUSY.into(),
+            End::Other(reason) => reason,
+        };
+        self.end_process(reason).await;
     }
 
     /// What is left to do when the process is gone.
@@ -158,7 +160,7 @@ impl Plugin {
         let is_at_rest = matches!(self.state, State::Serving(_))
             && self.invocations.is_empty()
             && self.calls.is_empty()
-            && !self.has_fetches();
+            && self.fetches.is_empty();
         // What an answered invocation has left running may go on until its deadline.
         let idle = self.subject.timing.idle?.max(self.subject.limits.wall_time);
         is_at_rest.then(|| self.last_used + idle)
@@ -182,7 +184,7 @@ impl Plugin {
                 || (self.invocations.all_waiting_are(&drain.within)
                     && self.calls.all_are_of(&drain.within)
                     // What waits for this end does not need its fetches any more.
-                    && (!self.has_fetches() || !drain.within.is_empty()))
+                    && (self.fetches.is_empty() || !drain.within.is_empty()))
         })
     }
 

@@ -1,7 +1,5 @@
 //! One plugin: an actor on the io thread that owns all of its state and is talked to by messages only.
 
-pub(super) use self::guest::OVER;
-
 mod breach;
 mod guest;
 mod invoke;
@@ -15,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::authority::LoadAuthority;
+use super::fetches::Fetches;
 use super::host_calls::HostCalls;
 use super::invocations::Invocations;
 use super::journal::Journal;
@@ -66,8 +65,7 @@ pub(super) struct Plugin {
     invocations: Invocations,
     authority: LoadAuthority,
     calls: HostCalls<Event>,
-    /// As many more as fetches are under way hold it.
-    fetches: Arc<()>,
+    fetches: Fetches,
     failures: Failures,
     drain: Option<Drain>,
     last_used: Instant,
@@ -77,23 +75,11 @@ pub(super) struct Plugin {
     has_warned_of_subrequests: bool,
 }
 
-/// How often a plugin that ends looks whether its fetches have: nobody tells it.
-const FETCHES_LOOK: Duration = Duration::from_millis(20);
-
 /// What the end of an unloaded plugin waits for.
 struct Drain {
     until: Instant,
     /// The invocations that wait for this very end: the unloading was asked for by a host operation of theirs.
     within: Vec<u64>,
-}
-
-impl Drain {
-    fn next_look(&self, has_fetches: bool) -> Instant {
-        match has_fetches {
-            true => self.until.min(Instant::now() + FETCHES_LOOK),
-            false => self.until,
-        }
-    }
 }
 
 impl Plugin {
@@ -116,7 +102,7 @@ impl Plugin {
             names,
             authority: LoadAuthority::default(),
             calls: HostCalls::default(),
-            fetches: Arc::default(),
+            fetches: Fetches::default(),
             failures: Failures::default(),
             drain: None,
             last_used: Instant::now(),
@@ -137,7 +123,7 @@ impl Plugin {
                 Next::Fetch(ask) => self.on_fetch(ask),
                 Next::Gone(complaint) => self.on_gone(complaint).await,
                 Next::Timer => self.on_timer().await,
-                Next::Room => {}
+                Next::Room | Next::FetchEnded => {}
             }
             self.settle().await;
             let waiting = self
@@ -162,6 +148,7 @@ impl Plugin {
     async fn next(&mut self) -> Next {
         let timer = self.next_timer();
         let reads = self.calls.has_room();
+        let is_draining = self.drain.is_some();
         let session = self.state.session_mut();
         tokio::select! {
             command = self.commands.recv(), if self.is_held => {
@@ -171,6 +158,7 @@ impl Plugin {
             }
             Some(outcome) = maybe(self.starting.as_mut()) => Next::Started(Box::new(outcome)),
             Some(next) = hear(session, reads) => next,
+            () = self.fetches.one_ended(), if is_draining => Next::FetchEnded,
             Some(()) = maybe(timer.map(tokio::time::sleep_until)) => Next::Timer,
         }
     }
@@ -178,9 +166,7 @@ impl Plugin {
     fn next_timer(&self) -> Option<Instant> {
         [
             self.invocations.next_deadline(),
-            self.drain
-                .as_ref()
-                .map(|drain| drain.next_look(self.has_fetches())),
+            self.drain.as_ref().map(|drain| drain.until),
             self.state.next_tick(),
             self.unused_at(),
             self.calls.next_room(),
@@ -189,10 +175,6 @@ impl Plugin {
         .into_iter()
         .flatten()
         .min()
-    }
-
-    fn has_fetches(&self) -> bool {
-        Arc::strong_count(&self.fetches) > 1
     }
 
     fn notice(&self, message: String) {
@@ -227,6 +209,7 @@ enum Next {
     Started(Box<Result<Session, StartError>>),
     Frame(Text),
     Fetch(FetchAsk),
+    FetchEnded,
     Gone(Option<String>),
     Timer,
     /// The guest has read: more may be taken from it.
