@@ -15,8 +15,8 @@ export declare class NativeDev {
 
 /** The way out, without a plugin's process. */
 export declare class NativeEgress {
-  /** `private_hosts` is a list of `host[:port]`, with commas. */
-  constructor(privateHosts: string)
+  /** `private_hosts` is a list of `host[:port]`, with commas; `max_fetch_mb` what a body may take, each way. */
+  constructor(privateHosts: string, maxFetchMb?: NativeNumber | undefined | null)
   /** What an operator is told at the start: which private hosts are open. */
   get notice(): string | null
   /** `call` is the body of `http/fetch` on the bridge, as JSON text. The capabilities count as they are. */
@@ -210,6 +210,7 @@ export interface NativeLimits {
   subrequests: number
   wallTimeMs: number
   maxUploadMb: number
+  maxFetchMb: number
   hasCgroups: boolean
   /** Names of those above that plugins are held to. */
   enforced: Array<string>
@@ -262,6 +263,7 @@ export interface NativeOptions {
   subrequests: NativeNumber | null
   wallTimeMs: NativeNumber | null
   maxUploadMb: NativeNumber | null
+  maxFetchMb: NativeNumber | null
   startTimeoutMs: NativeNumber | null
   /** 0 keeps idle processes for ever. */
   idleMs: NativeNumber | null

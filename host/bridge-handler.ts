@@ -6,7 +6,7 @@ import type { Database, MediaStorage } from "./bridge/operation.js";
 import { printLog } from "./log.js";
 import { loadNative } from "./native.js";
 import { loadOperations } from "./operations.js";
-import { hostOf as siteHost } from "./options.js";
+import { maxFetchMb, hostOf as siteHost } from "./options.js";
 import { refusalOf, report } from "./refusal.js";
 
 export interface BridgeHandlerOptions {
@@ -42,7 +42,7 @@ export function createBridgeHandler(options: BridgeHandlerOptions): (request: Re
   const native = loadNative();
   if (!native.ok) throw new Error(`createBridgeHandler can't check calls: ${native.reason}`);
   const { checkCall, NativeEgress } = native.native.addon;
-  const egress = new NativeEgress(process.env.EMDASH_SANDBOX_PRIVATE_HOSTS ?? "");
+  const egress = new NativeEgress(process.env.EMDASH_SANDBOX_PRIVATE_HOSTS ?? "", maxFetchMb(process.env));
   const host = hostOf(options);
   const scope = scopeOf(options);
   const capabilities = [...options.capabilities];

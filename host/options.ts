@@ -29,10 +29,16 @@ export function nativeOptions(
     subrequests: limit(options, "subrequests") ?? setting(env, "EMDASH_SANDBOX_SUBREQUESTS"),
     wallTimeMs: limit(options, "wallTimeMs") ?? setting(env, "EMDASH_SANDBOX_WALL_TIME_MS"),
     maxUploadMb: setting(env, "EMDASH_SANDBOX_MAX_UPLOAD_MB"),
+    maxFetchMb: maxFetchMb(env),
     startTimeoutMs: setting(env, "EMDASH_SANDBOX_START_TIMEOUT_MS"),
     idleMs: setting(env, "EMDASH_SANDBOX_IDLE_MS"),
     privateHosts: env.EMDASH_SANDBOX_PRIVATE_HOSTS ?? "",
   };
+}
+
+/** What a body of `http.fetch` may take, each way. */
+export function maxFetchMb(env: NodeJS.ProcessEnv): NativeNumber | null {
+  return setting(env, "EMDASH_SANDBOX_MAX_FETCH_MB");
 }
 
 /** What operations touch. */

@@ -34,6 +34,8 @@ export interface LimitsStatus {
   wallTimeMs: number;
   /** Of one file. */
   maxUploadMb: number;
+  /** Of one body of `http.fetch`, each way. */
+  maxFetchMb: number;
   /** Whether each process is in a cgroup of its own besides, because the host has been delegated a part of the tree. */
   hasCgroups: boolean;
   /** Names of the limits that are enforced: all, but in development with miniflare. */

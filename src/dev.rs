@@ -119,6 +119,7 @@ pub fn grants(capabilities: Vec<String>, collections: Vec<String>) -> Grants {
     Grants {
         capabilities: Capabilities::strict(capabilities),
         collections: collections.into_iter().collect(),
+        ..Grants::default()
     }
 }
 

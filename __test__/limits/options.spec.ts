@@ -82,6 +82,19 @@ describe("EMDASH_SANDBOX_LIMITS=cloudflare", () => {
     expect(await ask(await loadPlugin(makeRunner({ db: site.db }), PLUGIN), 10)).toBe("fine");
   });
 
+  it("has the size of a row of D1, since Cloudflare would refuse a larger one", async () => {
+    const put = routeOf(
+      `return ctx.kv.set("k", "x".repeat(input)).then(() => "kept", ({ message }) => message)`,
+    );
+    const kept = async (bytes: number) => ask(await loadPlugin(makeRunner({ db: site.db }), put), bytes);
+    expect(await kept(2_000_000)).toBe("kept");
+    vi.stubEnv("EMDASH_SANDBOX_LIMITS", "cloudflare");
+    expect(await kept(1_999_998)).toBe("kept");
+    expect(await kept(1_999_999)).toBe(
+      `Bridge call kv/set failed: {"error":"Parameter value must take at most 2 MB as JSON"}`,
+    );
+  });
+
   it("spelt otherwise is refused, because whoever sets it relies on it", () => {
     vi.stubEnv("EMDASH_SANDBOX_LIMITS", "Cloudfare");
     expect(() => makeRunner()).toThrow(
@@ -95,7 +108,12 @@ describe("EMDASH_SANDBOX_LIMITS=cloudflare", () => {
 describe("what is no limit is refused at the start, by its name, because a limit must not fail open:", () => {
   const NONSENSE = ["0", "-1", "NaN", "abc", "1e99", "Infinity", "-Infinity", "12ms", "0x", "1,5", "null"];
 
-  it.each(VARIABLES.flatMap(([variable]) => NONSENSE.map((text) => [variable, text] as const)))(
+  const NAMES = [
+    ...VARIABLES.map(([variable]) => variable),
+    "EMDASH_SANDBOX_MAX_UPLOAD_MB",
+    "EMDASH_SANDBOX_MAX_FETCH_MB",
+  ];
+  it.each(NAMES.flatMap((variable) => NONSENSE.map((text) => [variable, text] as const)))(
     "%s=%s",
     (variable, text) => {
       vi.stubEnv(variable, text);

@@ -30,7 +30,7 @@ export class MiniflareEngine implements NativeRunner {
   constructor(addon: typeof Addon, settings: Addon.NativeOptions, miniflare: string, wake: () => void) {
     this.#dev = new addon.NativeDev(settings);
     const { maxUpload } = this.#dev;
-    const egress = new addon.NativeEgress(settings.privateHosts);
+    const egress = new addon.NativeEgress(settings.privateHosts, settings.maxFetchMb);
     this.#context = { addon, miniflare, egress, maxUpload, turns: new Turns(CONCURRENT_STARTS) };
     this.#outbox = new Outbox(wake);
     const { notice } = egress;

@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 use crate::channel::{Delivery, Received};
-use crate::egress::PrivateHosts;
+use crate::egress::{Bounds, PrivateHosts, Share};
 use crate::token::Claims;
 
 fn claims(load: u64) -> Claims {
@@ -19,7 +19,7 @@ fn claims(load: u64) -> Claims {
 }
 
 fn egress() -> Arc<Egress> {
-    Arc::new(Egress::new(PrivateHosts::default()))
+    Arc::new(Egress::new(PrivateHosts::default(), Bounds::new(1024)))
 }
 
 async fn ask(server: &BackingServer, request: String) -> String {
@@ -48,7 +48,7 @@ fn post(token: &str, path: &str, body: &str) -> String {
 async fn a_plugins_own_process_delivers_frames_and_nobody_else_does() {
     let (key, other) = (Key::generate().unwrap(), Key::generate().unwrap());
     let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
-    let (delivery, mut inbox) = Delivery::new();
+    let (delivery, mut inbox) = Delivery::new(Share::new(1));
     let us = std::process::id();
     let token = key.sign(&claims(1));
     let (token, stranger) = (token.expose(), "HTTP/1.1 401 Unauthorized");
@@ -100,7 +100,7 @@ async fn a_plugins_own_process_delivers_frames_and_nobody_else_does() {
 async fn a_body_past_the_limit_and_one_that_is_no_text_are_refused() {
     let key = Key::generate().unwrap();
     let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
-    let (delivery, _inbox) = Delivery::new();
+    let (delivery, _inbox) = Delivery::new(Share::new(1));
     let _admission = server.admit(1, std::process::id(), delivery);
     let token = key.sign(&claims(1));
 
@@ -123,7 +123,7 @@ async fn a_body_past_the_limit_and_one_that_is_no_text_are_refused() {
 async fn bytes_wait_for_the_call_that_names_them_and_are_bounded_by_themselves() {
     let key = Key::generate().unwrap();
     let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
-    let (delivery, _inbox) = Delivery::new();
+    let (delivery, _inbox) = Delivery::new(Share::new(1));
     let _admission = server.admit(1, std::process::id(), delivery.clone());
     let token = key.sign(&claims(1));
     assert_eq!(
@@ -141,7 +141,7 @@ async fn bytes_wait_for_the_call_that_names_them_and_are_bounded_by_themselves()
 async fn whoever_is_slow_is_hung_up_on() {
     let key = Key::generate().unwrap();
     let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
-    let (delivery, _inbox) = Delivery::new();
+    let (delivery, _inbox) = Delivery::new(Share::new(1));
     let _admission = server.admit(1, std::process::id(), delivery);
     let token = key.sign(&claims(1));
 
@@ -169,7 +169,7 @@ fn fetch(token: &str, meta: &str) -> String {
 async fn a_fetch_is_granted_by_the_actor_and_its_refusal_is_told_again() {
     let key = Key::generate().unwrap();
     let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
-    let (delivery, mut inbox) = Delivery::new();
+    let (delivery, mut inbox) = Delivery::new(Share::new(1));
     let us = std::process::id();
     let admission = server.admit(1, us, delivery);
     let token = key.sign(&claims(1));

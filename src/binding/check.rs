@@ -28,6 +28,7 @@ pub fn check_call(
     let grants = Grants {
         capabilities: Capabilities::strict(capabilities),
         collections: collections.into_iter().collect(),
+        ..Grants::default()
     };
     match bridge::parse_text(&method, &body, &grants) {
         Err(error) => CheckedCall {

@@ -143,7 +143,11 @@ impl NativeDev {
     /// What its plugins are held to, as far as they are.
     #[napi(catch_unwind)]
     pub fn limits(&self) -> NativeLimits {
-        NativeLimits::new(&self.options.limits, false, &["wallTimeMs", "maxUploadMb"])
+        NativeLimits::new(
+            &self.options.limits,
+            false,
+            &["wallTimeMs", "maxUploadMb", "maxFetchMb"],
+        )
     }
 
     /// Bytes of one file that a plugin uploads.

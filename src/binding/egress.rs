@@ -4,7 +4,9 @@ use napi::Env;
 use napi::bindgen_prelude::{Buffer, Object};
 use napi_derive::napi;
 
+use super::runner::NativeNumber;
 use crate::bridge::{Caller, DirectEgress, Grants, WholeAnswer};
+use crate::limits::Given;
 use crate::manifest::Capabilities;
 
 /// What a fetch gives back: a refusal is data. Exactly one of the two is not `null`.
@@ -36,10 +38,11 @@ pub struct NativeEgress {
 
 #[napi]
 impl NativeEgress {
-    /// `private_hosts` is a list of `host[:port]`, with commas.
+    /// `private_hosts` is a list of `host[:port]`, with commas; `max_fetch_mb` what a body may take, each way.
     #[napi(constructor, catch_unwind)]
-    pub fn new(private_hosts: String) -> napi::Result<Self> {
-        let egress = DirectEgress::new(&private_hosts).map_err(super::runner::thrown)?;
+    pub fn new(private_hosts: String, max_fetch_mb: Option<NativeNumber>) -> napi::Result<Self> {
+        let max_fetch_mb = max_fetch_mb.map(Given::from);
+        let egress = DirectEgress::new(&private_hosts, max_fetch_mb).map_err(super::runner::thrown)?;
         Ok(Self { egress })
     }
 

@@ -37,6 +37,7 @@ pub struct NativeOptions {
     pub subrequests: Option<NativeNumber>,
     pub wall_time_ms: Option<NativeNumber>,
     pub max_upload_mb: Option<NativeNumber>,
+    pub max_fetch_mb: Option<NativeNumber>,
     pub start_timeout_ms: Option<NativeNumber>,
     /// 0 keeps idle processes for ever.
     pub idle_ms: Option<NativeNumber>,
@@ -292,6 +293,7 @@ impl NativeOptions {
                 wall_time_ms: self.wall_time_ms.map(Given::from),
                 memory_mb: self.memory_mb.map(Given::from),
                 max_upload_mb: self.max_upload_mb.map(Given::from),
+                max_fetch_mb: self.max_fetch_mb.map(Given::from),
             })?,
             timing: Timing::new(
                 self.start_timeout_ms.map(Given::from),

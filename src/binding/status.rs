@@ -68,6 +68,7 @@ pub struct NativeLimits {
     pub subrequests: u32,
     pub wall_time_ms: f64,
     pub max_upload_mb: f64,
+    pub max_fetch_mb: f64,
     pub has_cgroups: bool,
     /// Names of those above that plugins are held to.
     pub enforced: Vec<String>,
@@ -76,6 +77,7 @@ pub struct NativeLimits {
 impl NativeLimits {
     pub(super) fn new(limits: &Limits, has_cgroups: bool, enforced: &[&str]) -> Self {
         let in_ms = |time: Duration| time.as_secs_f64() * 1000.0;
+        let in_mb = |bytes: usize| bytes as f64 / 1024.0 / 1024.0;
         let (cpu_is_exact, cpu) = match limits.cpu {
             CpuRule::Exact(limit) => (true, limit),
             CpuRule::Average(average) => (false, average),
@@ -86,7 +88,8 @@ impl NativeLimits {
             memory_mb: limits.memory_mb,
             subrequests: limits.subrequests,
             wall_time_ms: in_ms(limits.wall_time),
-            max_upload_mb: limits.max_upload as f64 / 1024.0 / 1024.0,
+            max_upload_mb: in_mb(limits.max_upload),
+            max_fetch_mb: in_mb(limits.max_fetch),
             has_cgroups,
             enforced: enforced.iter().map(|name| (*name).to_owned()).collect(),
         }

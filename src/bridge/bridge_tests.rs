@@ -1,5 +1,6 @@
 //! Tests of the checks of a call: what passes and as what, and the exact text of every refusal.
 use super::*;
+use crate::limits::Wanted;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -19,6 +20,7 @@ fn grants() -> Grants {
             "email:send",
         ]),
         collections: ["entries", "__proto__"].map(str::to_owned).into(),
+        ..Grants::default()
     }
 }
 
@@ -74,6 +76,22 @@ fn a_value_is_counted_as_the_json_that_it_is_stored_as() {
     assert_eq!(
         refusal("storage/put", &body(value(MAX_VALUE_BYTES + 1))),
         "Parameter data must take at most 8 MiB as JSON"
+    );
+    let preset = Some("cloudflare".into());
+    let limits = Limits::new(Wanted {
+        preset,
+        ..Wanted::default()
+    })
+    .unwrap();
+    let strict = Grants {
+        max_value: limits.max_value,
+        ..grants()
+    };
+    let put = |bytes| parse("storage/put", &raw(&body(value(bytes))), &strict);
+    assert!(put(2_000_000).is_ok());
+    assert_eq!(
+        put(2_000_001).unwrap_err().to_string(),
+        "Parameter data must take at most 2 MB as JSON"
     );
 }
 
@@ -353,7 +371,10 @@ fn a_missing_capability_is_told_before_parameters_and_by_todays_name() {
 #[test]
 fn the_grants_of_a_manifest_are_its_capabilities_and_collections() {
     let text = r#"{"id":"a","version":"1","capabilities":["write:content"],"storage":{"entries":{}}}"#;
-    let grants = Grants::from(&Manifest::parse(text).unwrap());
+    let grants = Grants::new(
+        &Manifest::parse(text).unwrap(),
+        &Limits::new(Wanted::default()).unwrap(),
+    );
     assert!(parse("content/get", &raw(r#"{"collection":"a","id":"b"}"#), &grants).is_ok());
     assert!(
         parse(

@@ -7,8 +7,9 @@ use futures_util::StreamExt;
 use tokio::runtime::Handle;
 
 use super::{Grants, fetch::parse_call, reach};
-use crate::egress::{Answer, Egress, FetchError, Grant, PrivateHosts, Share};
+use crate::egress::{Answer, Bounds, Egress, FetchError, Grant, PrivateHosts, Share};
 use crate::error::Error;
+use crate::limits::{CONNECTIONS, Given, fetch_bytes};
 
 /// There is no invocation that would end it. EmDash's default for one.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -42,19 +43,20 @@ pub struct Caller {
 }
 
 impl DirectEgress {
-    /// `private_hosts` is `EMDASH_SANDBOX_PRIVATE_HOSTS`.
+    /// `private_hosts` is `EMDASH_SANDBOX_PRIVATE_HOSTS`, `max_fetch_mb` what a body may take.
     ///
     /// # Errors
-    /// When the list is none, or the system gives no thread.
-    pub fn new(private_hosts: &str) -> Result<Self, Error> {
+    /// When the list is none, the number can be no limit, or the system gives no thread.
+    pub fn new(private_hosts: &str, max_fetch_mb: Option<Given>) -> Result<Self, Error> {
         let private = PrivateHosts::parse(private_hosts)?;
+        let bounds = Bounds::new(fetch_bytes(max_fetch_mb)?);
         let runtime = crate::runtime::handle()
             .map_err(|error| Error::unavailable(format!("the system refused the addon: {error}")))?;
         Ok(Self {
             runtime,
             notice: private.notice(),
-            egress: std::sync::Arc::new(Egress::new(private)),
-            share: Share::default(),
+            egress: std::sync::Arc::new(Egress::new(private, bounds)),
+            share: Share::new(CONNECTIONS),
         })
     }
 

@@ -5,7 +5,8 @@ use serde_json::value::RawValue;
 
 use crate::egress::Reach;
 use crate::json;
-use crate::limits::sizes::{MAX_KEY_BYTES, MAX_VALUE_BYTES, MIB};
+use crate::limits::Limits;
+use crate::limits::sizes::{MAX_KEY_BYTES, MAX_VALUE_BYTES, size_text};
 use crate::manifest::{Capabilities, Capability, Manifest};
 pub use direct::{Caller, DirectEgress, WholeAnswer};
 pub use log::LogLine;
@@ -20,18 +21,31 @@ mod table;
 use table::{Need, Row};
 
 /// What one plugin has been granted, fixed while it is loaded.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Grants {
     pub capabilities: Capabilities,
     /// Names of the declared storage collections.
     pub collections: BTreeSet<String>,
+    /// Bytes of a value that is stored, as JSON.
+    pub max_value: usize,
 }
 
-impl From<&Manifest> for Grants {
-    fn from(manifest: &Manifest) -> Self {
+impl Grants {
+    pub(crate) fn new(manifest: &Manifest, limits: &Limits) -> Self {
         Self {
             capabilities: manifest.capabilities.clone(),
             collections: manifest.storage.keys().cloned().collect(),
+            max_value: limits.max_value,
+        }
+    }
+}
+
+impl Default for Grants {
+    fn default() -> Self {
+        Self {
+            capabilities: Capabilities::default(),
+            collections: BTreeSet::default(),
+            max_value: MAX_VALUE_BYTES,
         }
     }
 }
@@ -106,8 +120,8 @@ pub enum BridgeError {
     Nul(&'static str),
     #[error("Parameter {name} must be at most {MAX_KEY_BYTES} bytes long, not {bytes}")]
     KeyTooLong { name: &'static str, bytes: usize },
-    #[error("Parameter {0} must take at most {limit} MiB as JSON", limit = MAX_VALUE_BYTES / MIB)]
-    ValueTooLarge(&'static str),
+    #[error("Parameter {name} must take at most {} as JSON", size_text(*.limit))]
+    ValueTooLarge { name: &'static str, limit: usize },
     #[error("Parameter {0} must be a string or array of numbers")]
     NotBytes(&'static str),
     #[error("Parameter {0} must be a whole number from 1 to {limit}", limit = params::LARGEST_READ_BYTES)]
@@ -130,7 +144,7 @@ pub fn parse(method: &str, body: &RawValue, grants: &Grants) -> Result<Operation
     }
     let mut args = Vec::with_capacity(row.params.len());
     for (param, field) in row.params.iter().zip(fields) {
-        let arg = param.read(field)?;
+        let arg = param.read(field, grants.max_value)?;
         if row.needs == Need::DeclaredCollection && param.name == table::COLLECTION {
             let collection = arg.as_deref().unwrap_or_default();
             if !grants.collections.contains(collection) {

@@ -104,14 +104,14 @@ pub(crate) struct Delivery {
 
 impl Delivery {
     /// The way in, and where its frames come out.
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Received>) {
+    pub(crate) fn new(share: Share) -> (Self, mpsc::Receiver<Received>) {
         let (received, inbox) = mpsc::channel(INBOX_FRAMES);
         let delivery = Self {
             received,
             turns: Arc::new(Semaphore::new(1)),
             uploads: Arc::default(),
             reasons: Arc::default(),
-            share: Share::default(),
+            share,
         };
         (delivery, inbox)
     }
@@ -171,7 +171,8 @@ impl Channel {
         self.delivery.clone()
     }
 
-    pub(crate) async fn open(socket: Arc<PrivateSocket>) -> Result<Self, ChannelError> {
+    /// `share` is what the plugin may take of the way out.
+    pub(crate) async fn open(socket: Arc<PrivateSocket>, share: Share) -> Result<Self, ChannelError> {
         let stream = socket.connect().await?;
         let config = WebSocketConfig::default()
             .max_message_size(Some(MAX_MESSAGE_BYTES))
@@ -181,7 +182,7 @@ impl Channel {
             .map_err(|error| ChannelError::Handshake(Box::new(error)))?;
         let (sink, stream) = connection.split();
         let (outbox, outgoing) = mpsc::unbounded_channel();
-        let (delivery, inbox) = Delivery::new();
+        let (delivery, inbox) = Delivery::new(share);
         let budget = Arc::new(Budget::default());
         tokio::spawn(write(sink, outgoing, Arc::clone(&budget)));
         tokio::spawn(read(stream, delivery.received.clone()));

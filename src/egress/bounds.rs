@@ -22,30 +22,25 @@ pub(crate) struct Bounds {
     pub(crate) response_body: usize,
 }
 
-/// EmDash's cap, each way.
-const MAX_BODY: usize = 8 * 1024 * 1024;
-
-impl Default for Bounds {
-    fn default() -> Self {
+impl Bounds {
+    /// `body` is what a body may take in bytes, each way.
+    pub(crate) fn new(body: usize) -> Self {
         Self {
             look_up: Duration::from_secs(10),
             connect: Duration::from_secs(10),
             head: Duration::from_secs(30),
             idle: Duration::from_secs(30),
-            request_body: MAX_BODY,
-            response_body: MAX_BODY,
+            request_body: body,
+            response_body: body,
         }
     }
 }
 
-/// Connections of one plugin at once, until their answers have been read; further fetches wait. Cloudflare has 6. A
-/// compressed answer may take 16 MiB while it is decoded, so this is also a bound of memory.
-const MAX_CONNECTIONS: usize = 16;
-
 /// Look-ups of one plugin at once. Each holds a thread until the system's resolver gives up, also when nobody waits.
 const MAX_LOOK_UPS: usize = 4;
 
-/// What one plugin's request bodies may take together while they are sent, in KiB.
+/// What one plugin's request bodies may take together while they are sent, in KiB. The largest one that an operator may
+/// allow must fit.
 const MAX_BUFFERED_KIB: usize = 32 * 1024;
 
 /// One plugin's share of the host, for as long as its process runs.
@@ -57,10 +52,11 @@ pub(crate) struct Share {
     pub(crate) buffers: Arc<Semaphore>,
 }
 
-impl Default for Share {
-    fn default() -> Self {
+impl Share {
+    /// As many connections at once.
+    pub(crate) fn new(connections: usize) -> Self {
         Self {
-            connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            connections: Arc::new(Semaphore::new(connections)),
             look_ups: Arc::new(Semaphore::new(MAX_LOOK_UPS)),
             buffers: Arc::new(Semaphore::new(MAX_BUFFERED_KIB)),
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::hosts::Denied;
 use crate::error::OVER;
+use crate::limits::sizes::size_text;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FetchError {
@@ -39,18 +40,14 @@ pub(crate) enum FetchError {
     Broken(String),
     #[error("fetch failed: the server answered with status {0}, which is none")]
     Status(u16),
-    #[error("The body of a request may have at most {} MiB", in_mib(*.0))]
+    #[error("The body of a request may have at most {}", size_text(*.0))]
     RequestTooLarge(usize),
-    #[error("The body of a response may have at most {} MiB when decoded", in_mib(*.0))]
+    #[error("The body of a response may have at most {} when decoded", size_text(*.0))]
     ResponseTooLarge(usize),
     #[error("fetch failed: the body could not be read from the plugin")]
     BodyLost,
     #[error("{OVER}")]
     Over,
-}
-
-fn in_mib(bytes: usize) -> usize {
-    bytes / 1024 / 1024
 }
 
 /// For a cause that says it in several levels: all of them, since the last one tells.

@@ -98,12 +98,12 @@ pub(crate) struct Answer {
 }
 
 impl Egress {
-    pub(crate) fn new(private: PrivateHosts) -> Self {
+    pub(crate) fn new(private: PrivateHosts, bounds: Bounds) -> Self {
         Self {
             private,
             resolver: Arc::new(SystemResolver),
             trust: Trust::default(),
-            bounds: Bounds::default(),
+            bounds,
         }
     }
 

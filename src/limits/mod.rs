@@ -7,6 +7,7 @@ mod timing;
 use std::time::Duration;
 
 pub use self::cpu::CpuRule;
+use self::sizes::{CLOUDFLARE_VALUE_BYTES, MAX_VALUE_BYTES};
 pub use self::timing::Timing;
 use crate::error::{Error, ErrorCode};
 use crate::workerd::sanitise_line;
@@ -24,6 +25,12 @@ pub struct Limits {
     pub wall_time: Duration,
     /// Bytes of one file that a plugin uploads.
     pub max_upload: usize,
+    /// Bytes of one body of `http.fetch`, decoded, each way.
+    pub max_fetch: usize,
+    /// Connections of `http.fetch` at once.
+    pub connections: usize,
+    /// Bytes of a value that is stored, as JSON.
+    pub max_value: usize,
 }
 
 /// EmDash's documented defaults, which are Cloudflare's.
@@ -38,6 +45,16 @@ const SUBREQUESTS: f64 = 1000.0;
 /// EmDash has no such limit; its other runner ends at about 7 MiB, by accident.
 const MAX_UPLOAD_MB: f64 = 16.0;
 
+/// EmDash's cap, each way.
+const MAX_FETCH_MB: f64 = 8.0;
+
+/// Until their answers have been read; further fetches wait. A compressed answer may take 16 MiB while it is decoded, so
+/// this is also a bound of memory.
+pub(crate) const CONNECTIONS: usize = 16;
+
+/// The same on Cloudflare.
+const CLOUDFLARE_CONNECTIONS: usize = 6;
+
 /// Past this a limit limits nothing: a day, and more memory than a plugin can address.
 const MAX_TIME_MS: f64 = 86_400_000.0;
 const MAX_MEMORY_MB: f64 = 4096.0;
@@ -45,6 +62,9 @@ const MAX_SUBREQUESTS: f64 = 1_000_000.0;
 
 /// A file is held whole, in the plugin's heap and in the host.
 const LARGEST_UPLOAD_MB: f64 = 1024.0;
+
+/// A body that is held is held in the host, and this is what one plugin's may take there together.
+const LARGEST_FETCH_MB: f64 = 32.0;
 
 /// V8 can't start in less.
 const MIN_MEMORY_MB: f64 = 16.0;
@@ -65,6 +85,7 @@ pub struct Wanted {
     pub subrequests: Option<Given>,
     pub wall_time_ms: Option<Given>,
     pub max_upload_mb: Option<Given>,
+    pub max_fetch_mb: Option<Given>,
 }
 
 impl Limits {
@@ -97,6 +118,17 @@ impl Limits {
             subrequests: subrequests as u32,
             wall_time: from_ms(wall_time),
             max_upload: (max_upload * 1024.0 * 1024.0) as usize,
+            max_fetch: fetch_bytes(wanted.max_fetch_mb)?,
+            connections: if is_exact {
+                CLOUDFLARE_CONNECTIONS
+            } else {
+                CONNECTIONS
+            },
+            max_value: if is_exact {
+                CLOUDFLARE_VALUE_BYTES
+            } else {
+                MAX_VALUE_BYTES
+            },
         })
     }
 
@@ -131,6 +163,20 @@ fn preset_is_exact(preset: Option<&str>) -> Result<bool, Error> {
             ),
         )),
     }
+}
+
+/// [`Limits::max_fetch`] as it was set, or the default.
+///
+/// # Errors
+/// When the number is none that it may be.
+pub(crate) fn fetch_bytes(mb: Option<Given>) -> Result<usize, Error> {
+    let mb = within(mb, MAX_FETCH_MB, 1.0, LARGEST_FETCH_MB)?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "within its bounds it fits"
+    )]
+    Ok((mb * 1024.0 * 1024.0) as usize)
 }
 
 fn from_ms(ms: f64) -> Duration {
@@ -186,6 +232,7 @@ mod tests {
             (limits.cpu, limits.subrequests),
             (CpuRule::Exact(Duration::from_millis(50)), 10)
         );
+        assert_eq!((limits.connections, limits.max_value), (6, 2_000_000));
         let wanted = Wanted {
             cpu_ms: given("EMDASH_SANDBOX_CPU_MS", 7.5),
             ..preset()

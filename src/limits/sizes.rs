@@ -6,8 +6,11 @@
 pub(crate) const MAX_KEY_BYTES: usize = 1024;
 
 /// Of a value of `ctx.kv` or a document of `ctx.storage`, as JSON in UTF-8. SQLite and PostgreSQL would take a hundred
-/// times as much, but a list of a hundred would end the host with the plugin. Cloudflare's database takes 2 MB.
+/// times as much, but a list of a hundred would end the host with the plugin.
 pub(crate) const MAX_VALUE_BYTES: usize = 8 * MIB;
+
+/// The same on Cloudflare: of a row of D1, which the value is most of.
+pub(crate) const CLOUDFLARE_VALUE_BYTES: usize = 2_000_000;
 
 /// Levels of arrays and objects in each other, in a plugin's answer, the arguments of its calls and the events that it
 /// is sent. SQLite's JSON functions fail past 1000, and with one such document every query of its collection; V8 and
@@ -23,3 +26,12 @@ pub(crate) const MAX_VALUES: usize = 500_000;
 pub(crate) const MAX_CODE_BYTES: usize = 10 * MIB;
 
 pub(crate) const MIB: usize = 1024 * 1024;
+
+/// As error texts name it: in the largest unit that needs no fraction.
+pub(crate) fn size_text(bytes: usize) -> String {
+    match bytes {
+        _ if bytes.is_multiple_of(MIB) => format!("{} MiB", bytes / MIB),
+        _ if bytes.is_multiple_of(1_000_000) => format!("{} MB", bytes / 1_000_000),
+        _ => format!("{bytes} bytes"),
+    }
+}

@@ -42,7 +42,7 @@ use self::start::Blueprint;
 use self::status::Board;
 pub use self::status::PluginStatus;
 use crate::backing::BackingServer;
-use crate::egress::{Egress, PrivateHosts};
+use crate::egress::{Bounds, Egress, PrivateHosts};
 use crate::error::{Error, OVER, Refusal};
 use crate::limits::{Limits, Timing};
 use crate::manifest::Manifest;
@@ -116,7 +116,7 @@ impl Supervisor {
             let plugin_id = None;
             outbox.push(Event::Log(Log::Notice { plugin_id, message }));
         }
-        let egress = Arc::new(Egress::new(private_hosts));
+        let egress = Arc::new(Egress::new(private_hosts, Bounds::new(limits.max_fetch)));
         let backing = {
             let _within = runtime.enter();
             BackingServer::start(key.clone(), limits.max_upload, egress).map_err(|error| no_system(&error))?

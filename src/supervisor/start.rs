@@ -12,6 +12,7 @@ use super::watch::Watch;
 use crate::backing::{Admission, BackingServer};
 use crate::channel::frame::Incoming;
 use crate::channel::{Channel, Received};
+use crate::egress::Share;
 use crate::limits::Limits;
 use crate::token::Token;
 use crate::workerd::{
@@ -107,12 +108,13 @@ pub(super) async fn start(
     // Where the kernel refuses, the start's deadline still holds.
     let _ = process.bound_cpu(START_CPU);
     let cgroup = blueprint.hold(process.pid());
+    let share = Share::new(blueprint.limits.connections);
 
     let outcome = tokio::select! {
         // An end is the better explanation when both are there: its channel closes too.
         biased;
         exit = process.exited() => Err(failed_start(exit, &mut output).await),
-        opened = open(child.control, socket) => match opened {
+        opened = open(child.control, socket, share) => match opened {
             // Whatever the channel's complaint is, a process that is ending says more.
             Err(Complaint::Channel(text)) => Err(complain(text, &process, &mut output).await),
             Err(Complaint::Plugin(text)) => Err(StartError(text)),
@@ -177,12 +179,16 @@ enum Complaint {
     Plugin(String),
 }
 
-async fn open(control: std::os::fd::OwnedFd, socket: PrivateSocket) -> Result<(Channel, Names), Complaint> {
+async fn open(
+    control: std::os::fd::OwnedFd,
+    socket: PrivateSocket,
+    share: Share,
+) -> Result<(Channel, Names), Complaint> {
     let complain = |error: &dyn std::error::Error| Complaint::Channel(error.to_string());
     crate::workerd::listening(control)
         .await
         .map_err(|_| Complaint::Channel("it never listened".into()))?;
-    let mut channel = Channel::open(Arc::new(socket))
+    let mut channel = Channel::open(Arc::new(socket), share)
         .await
         .map_err(|error| complain(&error))?;
     let text = match channel.receive().await {

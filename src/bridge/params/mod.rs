@@ -80,7 +80,7 @@ pub(super) const fn collection_name(name: &'static str) -> Param {
     param(name, Accepts::CollectionName)
 }
 
-/// Any JSON, 8 MiB at most; the operation gets the plugin's own text. JavaScript's `undefined` arrives as an absent field: an error.
+/// Any JSON, no larger than a value may be; the operation gets the plugin's own text. JavaScript's `undefined` arrives as an absent field: an error.
 pub(super) const fn json(name: &'static str) -> Param {
     param(name, Accepts::Json)
 }

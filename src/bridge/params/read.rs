@@ -18,8 +18,13 @@ const ITEM_ID: &str = "items[].id";
 const ITEM_DATA: &str = "items[].data";
 
 impl Param {
-    /// Checks the body's field of this name and makes it the operation's argument.
-    pub(in crate::bridge) fn read(&self, field: Option<&RawValue>) -> Result<Option<String>, BridgeError> {
+    /// Checks the body's field of this name and makes it the operation's argument. `max_value` bounds what is stored, in
+    /// bytes.
+    pub(in crate::bridge) fn read(
+        &self,
+        field: Option<&RawValue>,
+        max_value: usize,
+    ) -> Result<Option<String>, BridgeError> {
         let name = self.name;
         match self.accepts {
             Accepts::String => required_string(name, field).map(Some),
@@ -55,7 +60,7 @@ impl Param {
             }
             Accepts::Json => match field {
                 None => Err(BridgeError::Missing(name)),
-                Some(value) => small_enough(name, value).map(|()| text(value)),
+                Some(value) => small_enough(name, value, max_value).map(|()| text(value)),
             },
             Accepts::OptionalJson => Ok(field.and_then(text)),
             Accepts::OptionalRecord => match field {
@@ -74,7 +79,7 @@ impl Param {
                 let [id, data] = pick(item, ["id", "data"]).ok_or_else(wrong)?;
                 let (id, data) = (id.ok_or_else(wrong)?, data.ok_or_else(wrong)?);
                 short_enough(ITEM_ID, utf8(name, id, wrong())?.len())?;
-                small_enough(ITEM_DATA, data)
+                small_enough(ITEM_DATA, data, max_value)
             }),
             Accepts::ContentData => {
                 let data = field.ok_or(BridgeError::MissingRecord(name))?;

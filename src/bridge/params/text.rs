@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use crate::bridge::BridgeError;
 use crate::json::{self, Kind};
-use crate::limits::sizes::{MAX_KEY_BYTES, MAX_VALUE_BYTES};
+use crate::limits::sizes::MAX_KEY_BYTES;
 
 pub(super) fn text(value: &RawValue) -> Option<String> {
     Some(value.get().to_owned())
@@ -55,9 +55,9 @@ pub(super) fn short_enough(name: &'static str, bytes: usize) -> Result<(), Bridg
     }
 }
 
-pub(super) fn small_enough(name: &'static str, value: &RawValue) -> Result<(), BridgeError> {
-    match value.get().len() {
-        ..=MAX_VALUE_BYTES => Ok(()),
-        _ => Err(BridgeError::ValueTooLarge(name)),
+pub(super) fn small_enough(name: &'static str, value: &RawValue, limit: usize) -> Result<(), BridgeError> {
+    if value.get().len() > limit {
+        return Err(BridgeError::ValueTooLarge { name, limit });
     }
+    Ok(())
 }

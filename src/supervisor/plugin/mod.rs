@@ -90,7 +90,7 @@ impl Plugin {
         commands: mpsc::UnboundedReceiver<Command>,
     ) -> Self {
         Self {
-            grants: Grants::from(&subject.manifest),
+            grants: Grants::new(&subject.manifest, &subject.limits),
             invocations: Invocations::new(subject.limits.wall_time, subject.limits.subrequests),
             subject,
             outbox,
