@@ -11,10 +11,11 @@ const RUNS = /^\d+$/.test(process.argv[2] ?? "") ? Number(process.argv[2]) : 50;
 const CPU_MS = 50;
 const MEMORY_MB = 128;
 const WALL_MS = 300;
-/** Of two builds that are compared. */
-const PAIRS = 20;
-/** Of a hundred calls each: short, so that what else the machine does hits both sides alike. */
-const TURNS = 50;
+/** Of processes, one of each of the two builds that are compared: what a pair says depends on its luck with cores and
+ * addresses by some percent, so there are many of them. */
+const PAIRS = 300;
+/** Of fifty calls each: short, so that what else the machine does hits both sides alike. */
+const TURNS = 16;
 
 const REQUEST = { url: "https://site.example/", method: "POST", headers: {} };
 const LIMITS = { cpuMs: CPU_MS, memoryMb: MEMORY_MB, wallTimeMs: 30_000 };
@@ -134,9 +135,9 @@ async function wallOf(_pid, attack) {
 /**
  * What enforcement adds to a call: the same call with a build of this package that looks at no clock, in turns, so that
  * what else the machine does hits both alike. `--against <folder>` names it: a copy of `package.json`, `dist`, the
- * launcher and an addon in which the methods of `Watch` that are called for invocations return at once. A pair of
- * processes has luck of its own, with cores and addresses, which lasts as long as it does: so there are many pairs, and
- * what they say is told as a distribution. A copy of this very build shows what of it is luck.
+ * launcher and an addon in which the methods of `Watch` that are called for invocations return at once. What is told is
+ * the median of all pairs' differences, with the range that it lies in by 95 % (a bootstrap over the pairs). A copy of
+ * this very build must give a range with 0 in it.
  */
 async function cost() {
   if (!process.argv.includes("--against")) return;
@@ -150,13 +151,13 @@ async function cost() {
       const runner = create({ db: {}, limits: UNREACHED });
       const code = "export default { hooks: { noop: () => 1 } };";
       const plugin = await runner.load({ id: "quick", version: "1", capabilities: [] }, code);
-      await latency(plugin, 2000);
+      await latency(plugin, 500);
       sides.push({ runner, plugin, medians: [], cpu: 0 });
     }
     for (let turn = 0; turn < TURNS; turn += 1) {
       for (const side of turn % 2 ? sides : sides.toReversed()) {
         const before = process.cpuUsage();
-        side.medians.push(quantile(await latency(side.plugin, 100), 0.5));
+        side.medians.push(quantile(await latency(side.plugin, 50), 0.5));
         const { user, system } = process.cpuUsage(before);
         side.cpu += user + system;
       }
@@ -166,11 +167,23 @@ async function cost() {
     processors.push((enforced.cpu / not.cpu - 1) * 100);
     await Promise.all(sides.map(({ runner }) => runner.terminateAll()));
   }
-  const spread = (all) => [0.25, 0.5, 0.75].map((q) => quantile(all, q).toFixed(1).padStart(6)).join(" ");
+  const told = (all) => {
+    const [low, high] = rangeOfMedian(all);
+    return `${quantile(all, 0.5).toFixed(1).padStart(6)}   ${low.toFixed(1)} to ${high.toFixed(1)}`;
+  };
   print("");
-  print("cost on a no-op hook, %".padEnd(38), "p25    p50    p75");
-  print("latency".padEnd(36), spread(latencies));
-  print("processor time of Node's process".padEnd(36), spread(processors));
+  print("cost on a no-op hook, %".padEnd(38), "p50   where it lies by 95 %");
+  print("latency".padEnd(36), told(latencies));
+  print("processor time of Node's process".padEnd(36), told(processors));
+}
+
+/** Of the medians of a thousand samples of as many, drawn from these: the middle 95 %. */
+function rangeOfMedian(values) {
+  const medians = Array.from({ length: 1000 }, () => {
+    const drawn = values.map(() => values[Math.floor(Math.random() * values.length)]);
+    return quantile(drawn, 0.5);
+  });
+  return [quantile(medians, 0.025), quantile(medians, 0.975)];
 }
 
 /** The latency of a plugin beside one that spins, whose process keeps to one core. */

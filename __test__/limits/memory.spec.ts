@@ -96,11 +96,14 @@ describe("a plugin that uses more memory than it may", () => {
       `const { Buffer } = await import("node:buffer"); const all = []; for (;;) all.push(Buffer.alloc(1 << 20, 1))`,
       "Array buffer allocation failed",
     ],
-  ])("for %s gets the error where it asked, and goes on", async (_kind, body, message) => {
-    expect(await attack({ body, options, isBrief: true })).toEqual({
-      told: `Plugin attacker:1.0.0 route run failed: ${message}`,
-      ...HARMLESS,
-    });
+  ])("for %s gets the error where it asked, and goes on, or ends alone", async (_kind, body, message) => {
+    const { told, ...rest } = await attack({ body, options, isBrief: true });
+    // With nothing left, the next to ask may be V8 or workerd itself, for the error as well: neither takes a refusal.
+    expect([
+      `Plugin attacker:1.0.0 route run failed: ${message}`,
+      "Plugin attacker exceeded memory limit of 32MB during route:run",
+    ]).toContain(told);
+    expect(rest).toEqual(HARMLESS);
   });
 
   it("and catches the error, again and again, has the rest of the system's protection", async () => {
