@@ -45,16 +45,23 @@ pub(super) fn drop_capabilities(program: &Program) -> io::Result<()> {
     if reachable().is_ok() {
         return set(CapabilitySet::empty(), CapabilitySet::empty());
     }
-    // A site of root in the folder of somebody else: workerd could not be executed, nor read itself.
-    let kept = held.permitted & CapabilitySet::DAC_READ_SEARCH;
-    set(kept, kept)?;
-    match reachable() {
-        Ok(_) => Err(io::Error::other(
-            "CAP_DAC_READ_SEARCH is left, because workerd can't be reached without it: let others read its folder",
-        )),
-        // Not for want of a capability: executing it will say why.
-        Err(_) => set(CapabilitySet::empty(), CapabilitySet::empty()),
+    // A site of root in the folder of somebody else: workerd could not be executed, nor read itself. Containers give
+    // their root only the greater of the two.
+    for (name, capability) in [
+        ("CAP_DAC_READ_SEARCH", CapabilitySet::DAC_READ_SEARCH),
+        ("CAP_DAC_OVERRIDE", CapabilitySet::DAC_OVERRIDE),
+    ] {
+        let kept = held.permitted & capability;
+        set(kept, held.permitted)?;
+        if reachable().is_ok() {
+            set(kept, kept)?;
+            return Err(io::Error::other(format!(
+                "{name} is left, because workerd can't be reached without it: let others read its folder"
+            )));
+        }
     }
+    // Not for want of a capability: executing it will say why.
+    set(CapabilitySet::empty(), CapabilitySet::empty())
 }
 
 fn set(effective: CapabilitySet, permitted: CapabilitySet) -> io::Result<()> {
