@@ -3,10 +3,13 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, open};
 use tokio::net::UnixStream;
+
+/// Where a read-only container still lets one make a socket: memory that every Linux has for what is shared.
+const SHARED_MEMORY: &str = "/dev/shm";
 
 /// A Unix socket that only this process, and whom it hands the listener to, can reach.
 ///
@@ -19,9 +22,16 @@ pub(crate) struct PrivateSocket {
 }
 
 impl PrivateSocket {
-    /// The socket, and the listener to hand over.
+    /// The socket, and the listener to hand over. The error is the temporary folder's, also where its substitute failed.
     pub(crate) fn bind() -> io::Result<(Self, UnixListener)> {
-        let folder = tempfile::Builder::new().prefix("emdash-sandbox-").tempdir()?;
+        let temporary = std::env::temp_dir();
+        Self::bind_in(&temporary).or_else(|error| Self::bind_in(Path::new(SHARED_MEMORY)).map_err(|_| error))
+    }
+
+    fn bind_in(parent: &Path) -> io::Result<(Self, UnixListener)> {
+        let folder = tempfile::Builder::new()
+            .prefix("emdash-sandbox-")
+            .tempdir_in(parent)?;
         let path_only = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let opened = open(folder.path(), path_only | OFlags::DIRECTORY, Mode::empty())?;
         // Through the descriptor, because the folder's own path may be longer than a socket's path can be.
@@ -52,6 +62,14 @@ mod tests {
         let (socket, listener) = PrivateSocket::bind().unwrap();
         let _client = socket.connect().await.unwrap();
         listener.accept().unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_takes_no_socket_is_an_error_and_shared_memory_takes_one() {
+        let error = PrivateSocket::bind_in(Path::new("/proc")).unwrap_err();
+        assert!(error.to_string().contains("/proc"), "{error}");
+        let (_socket, listener) = PrivateSocket::bind_in(Path::new(SHARED_MEMORY)).unwrap();
+        drop(listener);
     }
 
     #[test]
