@@ -87,7 +87,7 @@ impl Obstacle {
             Self::Disabled => format!("{what} is disabled: start the kernel with it among lsm="),
             Self::Forbidden => {
                 format!(
-                    "{what} is forbidden here, as by an old container profile: update the container runtime"
+                    "{what} is forbidden here, as by an old container profile or a unit's SystemCallFilter: update the container runtime, or allow its calls"
                 )
             }
             Self::OtherSystem => "only Linux has it".to_owned(),
@@ -135,8 +135,8 @@ mod tests {
         let missing = JailReport::new(Mode::Auto, &kernel).missing().unwrap();
         assert_eq!(
             missing,
-            "files, network, scope (Landlock is forbidden here, as by an old container profile: update the container \
-             runtime); calls (the kernel, or the container that it shows itself in, has no seccomp: use Linux 6.12 or \
+            "files, network, scope (Landlock is forbidden here, as by an old container profile or a unit's SystemCallFilter: \
+             update the container runtime, or allow its calls); calls (the kernel, or the container that it shows itself in, has no seccomp: use Linux 6.12 or \
              newer, and a container runtime that knows it)"
         );
         let kernel = Kernel::of_tests(Landlock::Abi(4), None);

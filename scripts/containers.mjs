@@ -1,0 +1,106 @@
+// `node scripts/containers.mjs`: a plugin called, and the jail's own tests, within Podman's containers: what their
+// profiles leave (fewer capabilities, a filter of system calls, a read-only root) must not cost a layer of the jail.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import process from "node:process";
+import { ensureAll } from "./ensure.mjs";
+import { entry, run } from "./run.mjs";
+
+/** How a site is run, and as whom. */
+const CONTAINERS = {
+  "Podman's defaults": [],
+  "as nobody": ["--user=65534:65534"],
+  "hardened: no capability, nothing to gain, nothing to write": [
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+    "--read-only",
+    "--read-only-tmpfs=false",
+  ],
+};
+
+/** What a site does within: a plugin answers, and no layer is missing. */
+const SITE = `
+  import { createSandboxRunner } from ${JSON.stringify(resolve("dist/sandbox.js"))};
+  const runner = createSandboxRunner({ db: {} });
+  const plugin = await runner.load(
+    { id: "contained", version: "1.0.0", capabilities: [] },
+    "export default { hooks: { ask: (event) => event + 1 } };",
+  );
+  const answer = await plugin.invokeHook("ask", 41);
+  const { layers } = runner.status().jail;
+  await runner.terminateAll();
+  const missing = layers.filter(({ enforced }) => !enforced);
+  console.log(\`answer \${answer}, \${layers.length - missing.length} of \${layers.length} layers\`);
+  for (const { name, reason } of missing) console.error(\`\${name}: \${reason}\`);
+  process.exit(answer === 42 && layers.length > 0 && missing.length === 0 ? 0 : 1);
+`;
+
+await entry(async () => {
+  await ensureAll();
+  const folder = mkdtempSync(join(tmpdir(), "emdash-sandbox-containers-"));
+  try {
+    const podman = podmanIn(folder);
+    if ((await run("podman", podman([], "true")).catch(() => ({ code: 1 }))).code !== 0) {
+      console.log("no container can be started on this machine: nothing was tried");
+      return 0;
+    }
+    const tests = await jailTests();
+    const failed = [];
+    for (const [name, options] of Object.entries(CONTAINERS)) {
+      console.log(`\n${name}`);
+      const site = await run("podman", podman(options, process.execPath, "--input-type=module", "-e", SITE));
+      if (site.code !== 0) failed.push(`a plugin, ${name}`);
+    }
+    console.log("\nthe jail's own tests, Podman's defaults");
+    if ((await run("podman", podman([], tests, "--quiet"))).code !== 0) failed.push("the jail's own tests");
+    for (const what of failed) console.error(`failed: ${what}`);
+    return failed.length === 0 ? 0 : 1;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+/** Podman's arguments for this machine's own files as the image, unchanged: what is written goes with the container. */
+function podmanIn(folder) {
+  // No service of the machine's is asked for: neither systemd, for cgroups, nor its journal.
+  const settings =
+    '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n[containers]\ndefault_ulimits = []\n';
+  writeFileSync(join(folder, "containers.conf"), settings);
+  process.env.CONTAINERS_CONF = join(folder, "containers.conf");
+  const place = [
+    `--root=${folder}/root`,
+    `--runroot=${folder}/run`,
+    "--storage-driver=vfs",
+    "--runtime=runc",
+  ];
+  return (options, ...command) => [
+    ...place,
+    "run",
+    "--rm",
+    "--network=none",
+    "--ulimit=host",
+    `--workdir=${resolve(".")}`,
+    ...options,
+    "--rootfs",
+    "/:O",
+    ...command,
+  ];
+}
+
+/** The compiled tests of the launcher. */
+async function jailTests() {
+  const args = [
+    "test",
+    "-p",
+    "emdash-sandbox-launcher",
+    "--test",
+    "jail",
+    "--no-run",
+    "--message-format=json",
+  ];
+  const { code, text } = await run("cargo", args, "capture");
+  if (code !== 0) throw new Error("the launcher's tests could not be compiled");
+  const messages = text.split("\n").flatMap((line) => (line.startsWith("{") ? [JSON.parse(line)] : []));
+  return messages.find(({ target, executable }) => target?.name === "jail" && executable).executable;
+}
