@@ -62,6 +62,9 @@ await overshoot(
   wallOf,
 );
 
+await successor("after processor time", LIMITS, "for (;;);");
+await successor("after memory", roomy, objects);
+
 await cost();
 await neighbours();
 
@@ -75,8 +78,7 @@ async function overshoot(what, limits, body, measure) {
     past.push(await measure(pid, () => plugin.invokeRoute("run", 0, REQUEST).catch(() => undefined)));
     await runner.terminateAll();
   }
-  const at = (q) => quantile(past, q).toFixed(1).padStart(6);
-  print(what.padEnd(36), at(0.5), at(0.9), at(1));
+  print(what.padEnd(36), distribution(past));
 }
 
 async function attacker(limits, body) {
@@ -130,6 +132,24 @@ async function wallOf(_pid, attack) {
   const start = performance.now();
   await attack();
   return performance.now() - start - WALL_MS;
+}
+
+/** How long the next call takes, made as soon as the breach is told of: until it is answered, by a fresh process. */
+async function successor(what, limits, body) {
+  const times = [];
+  for (let run = 0; run < RUNS; run += 1) {
+    const { runner, plugin } = await attacker(limits, body);
+    await plugin.invokeRoute("run", 0, REQUEST).catch(() => undefined);
+    const start = performance.now();
+    await plugin.invokeRoute("ping", 0, REQUEST);
+    times.push(performance.now() - start);
+    await runner.terminateAll();
+  }
+  if (RUNS > 0) print(`ms to the next answer, ${what}`.padEnd(36), distribution(times));
+}
+
+function distribution(values) {
+  return [0.5, 0.9, 1].map((q) => quantile(values, q).toFixed(1).padStart(6)).join(" ");
 }
 
 /**
