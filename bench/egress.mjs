@@ -2,24 +2,15 @@
 // the times, and the CPU that Node's process takes for each. The origin runs in a process of its own.
 
 import { fork } from "node:child_process";
-import { cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import { createRequire } from "node:module";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import process from "node:process";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
+import { peerRunner, unpackPeer } from "./lib/peer.mjs";
 
 const SIZE = 5_000_000;
 const ROUNDS = 15;
-
-function serve() {
-  const bytes = Buffer.alloc(SIZE, 7);
-  const server = createServer((request, response) => {
-    request.resume().on("end", () => response.end(request.url === "/large" ? bytes : "small"));
-  });
-  server.listen(0, "127.0.0.1", () => process.send?.(server.address().port));
-}
 
 async function compare() {
   const { LibsqlDialect } = await import("@libsql/kysely-libsql");
@@ -27,16 +18,18 @@ async function compare() {
   const { Kysely } = await import("kysely");
   const folder = await mkdtemp(join(tmpdir(), "emdash-sandbox-bench-"));
   const db = new Kysely({ dialect: new LibsqlDialect({ url: `file:${join(folder, "site.db")}` }) });
-  const origin = fork(process.argv[1], ["origin"]);
+  const origin = fork(fileURLToPath(new URL("./lib/origin.mjs", import.meta.url)));
   const port = await new Promise((resolve) => origin.once("message", resolve));
   const url = `http://127.0.0.1:${port}/`;
+  const unpacked = await unpackPeer();
   try {
     await runMigrations(db);
     process.env.EMDASH_SANDBOX_PRIVATE_HOSTS = "127.0.0.1";
     const mediaStorage = { upload: async () => ({}), delete: async () => {} };
     const options = { db, mediaStorage, siteInfo: { name: "Bench", url: "https://b.example", locale: "en" } };
     const { createSandboxRunner } = await import("emdash-sandbox-native/sandbox");
-    const runners = { ours: createSandboxRunner(options), peer: await peer(options, folder) };
+    const peer = await peerRunner(unpacked.entry, options, 4);
+    const runners = { ours: createSandboxRunner(options), peer: peer.runner };
     const plugins = {};
     for (const [name, runner] of Object.entries(runners)) plugins[name] = await runner.load(MANIFEST, CODE);
     console.log(
@@ -50,8 +43,9 @@ async function compare() {
       }
       for (const [name, all] of Object.entries(taken)) report(what, name, all.slice(2));
     }
-    await Promise.all(Object.values(runners).map((runner) => runner.terminateAll()));
+    await Promise.all([runners.ours.terminateAll(), peer.close()]);
   } finally {
+    await unpacked.remove();
     origin.kill();
     await db.destroy();
     await rm(folder, { recursive: true });
@@ -105,32 +99,5 @@ function report(what, name, all) {
   );
 }
 
-/** The peer in a node_modules of its own, since it runs `workerd/bin/workerd` beside it, which is a script here. */
-async function peer(options, folder) {
-  const require = createRequire(import.meta.url);
-  const installed = dirname(dirname(require.resolve("@emdash-cms/sandbox-workerd")));
-  const modules = dirname(dirname(installed));
-  const copy = join(folder, "node_modules/@emdash-cms/sandbox-workerd");
-  await mkdir(copy, { recursive: true });
-  for (const part of ["dist", "package.json"])
-    await cp(join(installed, part), join(copy, part), { recursive: true });
-  await symlink(await realpath(join(installed, "node_modules")), join(copy, "node_modules"));
-  for (const name of ["kysely", "ulidx"]) {
-    await symlink(await realpath(join(modules, name)), join(folder, "node_modules", name));
-  }
-  const beside = join(folder, "node_modules/workerd");
-  await mkdir(join(beside, "bin"), { recursive: true });
-  await mkdir(join(beside, "lib"));
-  await writeFile(join(beside, "package.json"), '{"name":"workerd","main":"lib/main.js"}');
-  await writeFile(join(beside, "lib/main.js"), "");
-  const binary = require.resolve(
-    `@cloudflare/workerd-linux-${process.arch === "x64" ? "64" : "arm64"}/bin/workerd`,
-  );
-  await symlink(binary, join(beside, "bin/workerd"));
-  const { WorkerdSandboxRunner } = await import(pathToFileURL(join(copy, "dist/sandbox/index.mjs")).href);
-  return new WorkerdSandboxRunner(options);
-}
-
 // Last, when all of the above stands.
-if (process.argv[2] === "origin") serve();
-else await compare();
+await compare();
