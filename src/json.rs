@@ -87,22 +87,33 @@ pub(crate) struct Extent {
 
 pub(crate) fn extent(text: &str) -> Extent {
     let mut extent = Extent { values: 0, depth: 0 };
-    let (mut open, mut in_string, mut bytes) = (0_usize, false, text.bytes());
-    while let Some(byte) = bytes.next() {
+    let (mut open, mut rest) = (0_usize, text.as_bytes());
+    while let [byte, following @ ..] = rest {
+        rest = following;
         match byte {
-            b'"' => in_string = !in_string,
-            b'\\' => drop(bytes.next()),
-            b',' if !in_string => extent.values += 1,
-            b'[' | b'{' if !in_string => {
+            b'"' => rest = after_string(following),
+            b',' => extent.values += 1,
+            b'[' | b'{' => {
                 extent.values += 1;
                 open += 1;
                 extent.depth = extent.depth.max(open);
             }
-            b']' | b'}' if !in_string => open = open.saturating_sub(1),
+            b']' | b'}' => open = open.saturating_sub(1),
             _ => {}
         }
     }
     extent
+}
+
+/// What follows the string that `inside` begins in. Most of a site's JSON is strings, so they are skipped by vectors.
+fn after_string(mut inside: &[u8]) -> &[u8] {
+    while let Some(at) = memchr::memchr2(b'"', b'\\', inside) {
+        if inside[at] == b'"' {
+            return &inside[at + 1..];
+        }
+        inside = inside.get(at + 2..).unwrap_or_default();
+    }
+    &[]
 }
 
 /// A string in which half a character is no error: it becomes U+FFFD. For what is read by people only, and for names,
