@@ -1,7 +1,7 @@
 //! What a call costs, in numbers that no other work on the machine changes: allocations, and bytes allocated for each
 //! byte that is sent. The real supervisor, and a real workerd. What it costs in time is `npm run bench`.
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
