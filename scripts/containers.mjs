@@ -61,7 +61,11 @@ await entry(async () => {
   }
 });
 
-/** Podman's arguments for this machine's own files as the image, unchanged: what is written goes with the container. */
+/**
+ * Podman's arguments for this machine's own files as the image, unchanged: what is written goes with the container.
+ *
+ * @param {string} folder
+ */
 function podmanIn(folder) {
   // No service of the machine's is asked for: neither systemd, for cgroups, nor its journal.
   const settings =
@@ -74,7 +78,7 @@ function podmanIn(folder) {
     "--storage-driver=vfs",
     "--runtime=runc",
   ];
-  return (options, ...command) => [
+  return (/** @type {string[]} */ options, /** @type {string[]} */ ...command) => [
     ...place,
     "run",
     "--rm",
