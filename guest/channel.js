@@ -7,6 +7,7 @@ import {
   addEventListener,
   AsyncLocalStorage,
   byteLength,
+  collectGarbage,
   defineProperty,
   encodeText,
   Error,
@@ -39,6 +40,12 @@ const MAX_FRAME_LENGTH = 1024 * 1024;
 /** The host refuses longer ones. Told before they are sent: what is cut off while it is sent gets no answer. */
 const MAX_LARGE_FRAME_BYTES = 64 * 1024 * 1024;
 
+/**
+ * Each message leaves some 2 KB with workerd that V8 does not count, and that only a full collection frees; V8 by itself
+ * makes one after 9000 messages. So often they cost nothing that can be measured, and 17 µs a call with 60 MB alive.
+ */
+const FRAMES_PER_COLLECTION = 2048;
+
 /** Serves one WebSocket; all state of a session is in this closure. */
 export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left) {
   const pair = new WebSocketPair();
@@ -49,6 +56,7 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
   const invocations = new AsyncLocalStorage();
   const pending = new Map();
   let lastCall = 0;
+  let received = 0;
   /** The large frames that are on their way. */
   let large;
 
@@ -63,6 +71,8 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
   return defineProperty(response, "then", { __proto__: null, value: undefined });
 
   function receive(frame) {
+    received += 1;
+    if (received % FRAMES_PER_COLLECTION === 0) collectGarbage?.();
     if (hasOwn(frame, "invoke")) runWithStore(invocations, frame.invoke, invoke, frame);
     else if (hasOwn(frame, "result")) settle(frame.result, valueOf(frame), own(frame, "error"));
     else if (hasOwn(frame, "stored")) receive(parseJson(take(`/frames/${frame.stored}`)));

@@ -89,3 +89,9 @@ export const cloneResponse = uncurryThis(Response.prototype.clone);
 export const responseOk = getter(Response.prototype, "ok");
 export const responseText = uncurryThis(Response.prototype.text);
 export const urlPathname = getter(URL.prototype, "pathname");
+
+/** V8's collector of garbage, where the host has V8 show it. */
+export const collectGarbage = globalThis.gc;
+// It can't be deleted. Not for safety, since a plugin that asked for it would only spend its own time: nobody's code
+// should come to depend on it.
+if (collectGarbage) globalThis.gc = undefined;
