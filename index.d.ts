@@ -86,8 +86,11 @@ export declare function explainOutput(lines: Array<string>): string
 /** The guest's files and what its worker is made with. */
 export declare function guest(): NativeGuest
 
-/** What `EMDASH_SANDBOX_JAIL=<mode>` comes to on this machine. Throws when there is no such mode. */
-export declare function jailReport(mode: string): NativeJailReport
+/**
+ * What `EMDASH_SANDBOX_JAIL=<mode>` comes to on this machine, with that `EMDASH_SANDBOX_TRANSPORT`. Throws when there is no
+ * such mode or transport.
+ */
+export declare function jailReport(mode: string, transport?: string | undefined | null): NativeJailReport
 
 /** What `load` gives back: an expected failure is data. `failure` is `null` exactly when the other fields are not. */
 export interface LoadOutcome {
@@ -250,6 +253,8 @@ export interface NativeOptions {
   workerd: string
   /** What is put around a plugin's process: `auto`, `require` or `off`. */
   jail: string
+  /** By what plugins' processes and the host reach each other: `auto`, `unix` or `tcp`. */
+  transport: string
   /** For tests: a system call that nobody expected ends the process, instead of failing. */
   isJailStrict: boolean
   /** All of the environment that a plugin's process gets: names and values. */
@@ -290,6 +295,14 @@ export interface NativePluginStatus {
   inFlight: number
 }
 
+/** By what plugins and the host reach each other. */
+export interface NativeTransportReport {
+  /** `unix` or `tcp`. */
+  name: string
+  /** What does not hold with it that holds on Linux by default; each is a fragment. The jail has its own report. */
+  gaps: Array<string>
+}
+
 /** A line that somebody else wrote, as it may be printed. */
 export declare function printableLine(line: string): string
 
@@ -298,3 +311,6 @@ export declare function printableLine(line: string): string
  * guest's own code would not send.
  */
 export declare function readFrame(text: string, capabilities: Array<string>, collections: Array<string>): NativeFrame | null
+
+/** What `EMDASH_SANDBOX_TRANSPORT=<name>` comes to on this system. Throws when there is no such transport. */
+export declare function transportReport(name: string): NativeTransportReport

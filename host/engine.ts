@@ -4,6 +4,7 @@ import { jailRefusal } from "./jail.js";
 import { loadNative } from "./native.js";
 import { nativeOptions, type RunnerOptions } from "./options.js";
 import type { RunnerStatus } from "./status.js";
+import { warnOfGaps } from "./transport.js";
 import { findWorkerd } from "./workerd-binary.js";
 
 /** The addon's runner, or what answers as it does. `wake` is called when there is something to drain. */
@@ -13,7 +14,7 @@ export type CreateEngine = (wake: () => void) => NativeRunner;
 export type FoundEngine = { ok: true; create: CreateEngine; means: Means } | { ok: false; reason: string };
 
 /** What plugins run in, as `status()` tells it. */
-export type Means = Pick<RunnerStatus, "workerd" | "jail">;
+export type Means = Pick<RunnerStatus, "workerd" | "jail" | "transport">;
 
 /**
  * Looks whether it can run here; starts nothing.
@@ -29,9 +30,11 @@ export const processEngine: Engine = (options) => {
   if (!workerd.ok) return workerd;
   const { addon, launcher } = native.native;
   const settings = nativeOptions(options, { launcher, workerd: workerd.binary.path }, process.env);
-  const jail = addon.jailReport(settings.jail);
+  const transport = addon.transportReport(settings.transport);
+  const jail = addon.jailReport(settings.jail, settings.transport);
   const refusal = jailRefusal(jail);
   if (refusal !== null) return { ok: false, reason: refusal };
-  const means = { workerd: workerd.binary, jail };
+  warnOfGaps(transport);
+  const means = { workerd: workerd.binary, jail, transport };
   return { ok: true, create: (wake) => new addon.NativeRunner(settings, wake), means };
 };

@@ -21,19 +21,23 @@ let loaded: LoadedNative | undefined;
 const PLATFORMS: ReadonlyMap<string, string> = new Map([
   ["linux-x64", "linux-x64-gnu"],
   ["linux-arm64", "linux-arm64-gnu"],
+  ["darwin-x64", "darwin-x64"],
+  ["darwin-arm64", "darwin-arm64"],
+  ["win32-x64", "win32-x64-msvc"],
 ]);
 
 function load(machine: string): LoadedNative {
   const platform = PLATFORMS.get(machine);
   if (platform === undefined) {
-    const served = [...PLATFORMS.keys()].join(" and ");
-    return { ok: false, reason: `emdash-sandbox-native runs on ${served} today, and this is ${machine}` };
+    const served = [...PLATFORMS.keys()].join(", ");
+    return { ok: false, reason: `emdash-sandbox-native runs on ${served}, and this is ${machine}` };
   }
   const require = createRequire(import.meta.url);
   try {
     const file = addonFile(require, platform);
     const launcher = join(dirname(file), "emdash-sandbox-launcher");
-    if (!existsSync(launcher)) return { ok: false, reason: `${launcher} is missing. ${REINSTALL}` };
+    if (NEEDS_LAUNCHER && !existsSync(launcher))
+      return { ok: false, reason: `${launcher} is missing. ${REINSTALL}` };
     return { ok: true, native: { addon: require(file) as typeof Addon, launcher } };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
@@ -47,5 +51,8 @@ function addonFile(require: NodeJS.Require, platform: string): string {
   const built = join(import.meta.dirname, "..", name);
   return existsSync(built) ? built : require.resolve(`emdash-sandbox-native-${platform}/${name}`);
 }
+
+/** On Windows the system does for a process what the launcher does elsewhere. */
+const NEEDS_LAUNCHER = process.platform !== "win32";
 
 const REINSTALL = "Install emdash-sandbox-native again on this machine, with optional dependencies";

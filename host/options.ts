@@ -11,6 +11,9 @@ export type RunnerOptions = SandboxOptions & { beforeContentWrite?: (() => Promi
 /** What workerd may inherit; anything else a host names in `EMDASH_WORKERD_PASSTHROUGH_ENV`. */
 const INHERITED = ["PATH", "HOME", "TMPDIR", "TMP", "TEMP", "LANG", "LC_ALL"];
 
+/** Without these two a program of Windows finds neither its sockets nor its random numbers. */
+const INHERITED_ON_WINDOWS = ["SystemRoot", "windir"];
+
 export function nativeOptions(
   options: SandboxOptions,
   paths: { launcher: string; workerd: string },
@@ -19,6 +22,7 @@ export function nativeOptions(
   return {
     ...paths,
     jail: env.EMDASH_SANDBOX_JAIL?.trim() || "auto",
+    transport: env.EMDASH_SANDBOX_TRANSPORT?.trim() || "auto",
     // For tests; see CONTRIBUTING.md.
     isJailStrict: env.EMDASH_SANDBOX_JAIL_STRICT === "1",
     environment: inherited(env),
@@ -80,7 +84,8 @@ function setting(env: NodeJS.ProcessEnv, name: string): NativeNumber | null {
 
 function inherited(env: NodeJS.ProcessEnv): [string, string][] {
   const named = (env.EMDASH_WORKERD_PASSTHROUGH_ENV ?? "").split(",").map((name) => name.trim());
-  const names = new Set([...INHERITED, ...named]);
+  const always = process.platform === "win32" ? [...INHERITED, ...INHERITED_ON_WINDOWS] : INHERITED;
+  const names = new Set([...always, ...named]);
   return [...names].flatMap((name) => {
     const value = env[name];
     return value === undefined ? [] : [[name, value] satisfies [string, string]];

@@ -25,7 +25,7 @@ export class WorkerdSandboxRunner implements SandboxRunner {
   readonly #host: { -readonly [Part in keyof Host]: Host[Part] };
   readonly #inbox: Inbox | undefined;
   readonly #unavailable: string | null = null;
-  readonly #means: Means = { workerd: null, jail: null };
+  readonly #means: Means = { workerd: null, jail: null, transport: null };
   /** By the addon's number: those that are loaded, and those whose process has not ended yet. */
   readonly #plugins = new Map<number, SandboxedPlugin>();
   readonly #replacements = new Replacements();

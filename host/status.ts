@@ -1,5 +1,5 @@
 /** What `status()` tells: plain data, for a health endpoint or an operator's eyes. */
-import type { NativeJailReport, NativeLimits, NativePluginStatus } from "../index.js";
+import type { NativeJailReport, NativeLimits, NativePluginStatus, NativeTransportReport } from "../index.js";
 
 export interface RunnerStatus {
   /** Whether plugins can run here. */
@@ -13,6 +13,8 @@ export interface RunnerStatus {
   workerd: { path: string; version: string | null } | null;
   /** What the kernel's jail around each process comes to; null in development with miniflare, which has none. */
   jail: JailStatus | null;
+  /** By what plugins and the host reach each other, and what that lacks; null in development with miniflare. */
+  transport: TransportStatus | null;
   /** What plugins are held to. */
   limits: LimitsStatus | null;
   /** Those that are loaded or still ending, in the order in which they were loaded. */
@@ -20,6 +22,8 @@ export interface RunnerStatus {
 }
 
 export type JailStatus = NativeJailReport;
+
+export type TransportStatus = NativeTransportReport;
 
 export interface LimitsStatus {
   /** Processor time of one hook or route. */

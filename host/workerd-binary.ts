@@ -39,7 +39,8 @@ export function findWorkerd(
   if (manifest === null) return none(pruned(platformPackage));
   const version = versionIn(manifest);
   if (isOlder(version, WORKERD_FLOOR)) return none(tooOld(version));
-  return executable({ path: join(dirname(manifest), "bin/workerd"), version }, INSTALLED);
+  const program = machine.platform === "win32" ? "bin/workerd.exe" : "bin/workerd";
+  return executable({ path: join(dirname(manifest), program), version }, INSTALLED);
 }
 
 const PLATFORM_PACKAGES: ReadonlyMap<string, string> = new Map([
@@ -47,6 +48,7 @@ const PLATFORM_PACKAGES: ReadonlyMap<string, string> = new Map([
   ["linux arm64", "@cloudflare/workerd-linux-arm64"],
   ["darwin x64", "@cloudflare/workerd-darwin-64"],
   ["darwin arm64", "@cloudflare/workerd-darwin-arm64"],
+  ["win32 x64", "@cloudflare/workerd-windows-64"],
 ]);
 
 function executable(binary: WorkerdBinary, { whose, remedy }: typeof NAMED): Found {

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use emdash_sandbox_native::jail::{Jail, Kernel, Mode};
 use emdash_sandbox_native::limits::{Given, Limits, Timing, Wanted};
 use emdash_sandbox_native::supervisor::{Event, Kind, Options, Outbox, Supervisor};
-use emdash_sandbox_native::workerd::Programs;
+use emdash_sandbox_native::workerd::{Programs, Transport};
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -35,6 +35,7 @@ impl Site {
             launcher: present(launcher, "cargo build --workspace"),
             workerd: present(workerd(), "npm install"),
             jail: Jail::new(Mode::Auto, &Kernel::probe(), false),
+            transport: Transport::DEFAULT,
             environment: Vec::new(),
         };
         let limits = Wanted {

@@ -28,5 +28,5 @@ const miniflareEngine: Engine = (options) => {
   const settings = { ...nativeOptions(options, { launcher: "", workerd: "" }, process.env), environment: [] };
   const create = (wake: () => void) => new MiniflareEngine(addon, settings, miniflare.path, wake);
   // Miniflare brings its own.
-  return { ok: true, create, means: { workerd: null, jail: null } };
+  return { ok: true, create, means: { workerd: null, jail: null, transport: null } };
 };

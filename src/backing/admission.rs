@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::Caller;
 use crate::channel::Delivery;
 use crate::egress::Egress;
 use crate::token::Key;
@@ -58,14 +59,14 @@ impl Admissions {
         }
     }
 
-    /// Where the frames go of whoever shows this token from this process; `None` for anybody else.
-    pub(super) fn find(&self, token: &str, pid: u32) -> Option<Delivery> {
+    /// The load of whoever shows this token from its process, and where its frames go; `None` for anybody else.
+    pub(super) fn find(&self, token: &str, caller: Caller) -> Option<(u64, Delivery)> {
         let claims = self.key.verify(token)?;
         let admitted = self.lock();
         admitted
             .get(&claims.load)
-            .filter(|admitted| admitted.pid == pid)
-            .map(|admitted| admitted.delivery.clone())
+            .filter(|admitted| caller.may_be(admitted.pid))
+            .map(|admitted| (claims.load, admitted.delivery.clone()))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Admitted>> {

@@ -1,6 +1,7 @@
 //! The server on its real socket, talked to by this process as if it were a plugin's.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::*;
 use crate::channel::{Delivery, Received};
@@ -22,8 +23,24 @@ fn egress() -> Arc<Egress> {
     Arc::new(Egress::new(PrivateHosts::default(), Bounds::new(1024)))
 }
 
+trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
+
+#[allow(clippy::disallowed_methods, reason = "a test, to its own server")]
+async fn connect(server: &BackingServer) -> Box<dyn Connection> {
+    match server.address() {
+        #[cfg(target_os = "linux")]
+        BackingAddress::Unix(socket) => Box::new(socket.connect().await.unwrap()),
+        BackingAddress::Tcp(port) => Box::new(TcpStream::connect(("127.0.0.1", *port)).await.unwrap()),
+    }
+}
+
+fn start(transport: Transport, key: &Key) -> BackingServer {
+    BackingServer::start(transport, key.clone(), 4, egress()).unwrap()
+}
+
 async fn ask(server: &BackingServer, request: String) -> String {
-    let mut stream = server.socket().connect().await.unwrap();
+    let mut stream = connect(server).await;
     // A server that refuses early may close before all is written.
     let _ = stream.write_all(request.as_bytes()).await;
     let mut answer = Vec::new();
@@ -47,7 +64,7 @@ fn post(token: &str, path: &str, body: &str) -> String {
 #[tokio::test]
 async fn a_plugins_own_process_delivers_frames_and_nobody_else_does() {
     let (key, other) = (Key::generate().unwrap(), Key::generate().unwrap());
-    let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
+    let server = start(Transport::DEFAULT, &key);
     let (delivery, mut inbox) = Delivery::new(Share::new(1));
     let us = std::process::id();
     let token = key.sign(&claims(1));
@@ -91,15 +108,85 @@ async fn a_plugins_own_process_delivers_frames_and_nobody_else_does() {
     );
     drop(admission);
     assert!(
-        server.admissions.find(token, us + 1).is_some(),
+        server.admissions.find(token, Caller::Process(us + 1)).is_some(),
         "the end of the old process leaves the new one admitted"
     );
 }
 
 #[tokio::test]
+async fn on_a_port_the_token_alone_says_who_speaks() {
+    let (key, other) = (Key::generate().unwrap(), Key::generate().unwrap());
+    let server = start(Transport::Tcp, &key);
+    let (delivery, mut inbox) = Delivery::new(Share::new(1));
+    let token = key.sign(&claims(1));
+    let stranger = "HTTP/1.1 401 Unauthorized";
+    assert_eq!(
+        ask(&server, post(token.expose(), "/frames", "x")).await,
+        stranger,
+        "the load has no process"
+    );
+    let admission = server.admit(1, 4711, delivery);
+    let served = ask(&server, post(token.expose(), "/frames", "mine")).await;
+    assert_eq!(served, "HTTP/1.1 204 No Content");
+    assert!(matches!(inbox.recv().await, Some(Received::Frame(text)) if text.as_str() == "mine"));
+    let without = post("", "/frames", "x").replace(&format!("{TOKEN_HEADER}: \r\n"), "");
+    let forged = other.sign(&claims(1));
+    let cut = &token.expose()[1..];
+    for request in [
+        without,
+        post("", "/frames", "x"),
+        post(cut, "/frames", "x"),
+        post(forged.expose(), "/fetch", "x"),
+    ] {
+        assert_eq!(ask(&server, request).await, stranger);
+    }
+    drop(admission);
+    assert_eq!(ask(&server, post(token.expose(), "/frames", "x")).await, stranger);
+    assert!(inbox.try_recv().is_err(), "no stranger was heard");
+}
+
+#[tokio::test]
+async fn strangers_on_a_port_are_hung_up_on_and_their_number_is_bounded() {
+    let key = Key::generate().unwrap();
+    let server = start(Transport::Tcp, &key);
+    let mut refused = connect(&server).await;
+    // It would like to be served again.
+    let request = post("guess", "/frames", "x").replace("connection: close\r\n", "");
+    refused.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    refused.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+
+    let (delivery, _inbox) = Delivery::new(Share::new(1));
+    let _admission = server.admit(1, 4711, delivery);
+    let token = key.sign(&claims(1));
+    let mut known = connect(&server).await;
+    let request = post(token.expose(), "/bytes", "four").replace("connection: close\r\n", "");
+    known.write_all(request.as_bytes()).await.unwrap();
+    let mut first = [0; 15];
+    known.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200 OK");
+
+    let mut strangers = Vec::new();
+    for _ in 0..connections::MAX_CONNECTIONS {
+        strangers.push(connect(&server).await);
+    }
+    let mut last = connect(&server).await;
+    assert_eq!(last.read(&mut [0]).await.unwrap(), 0, "there is no place left");
+    known.write_all(request.as_bytes()).await.unwrap();
+    let mut rest = vec![0; 400];
+    let mut told = Vec::new();
+    while !String::from_utf8_lossy(&told).contains("HTTP/1.1 200 OK") {
+        let length = known.read(&mut rest).await.unwrap();
+        assert_ne!(length, 0, "who has shown a token keeps its place");
+        told.extend_from_slice(&rest[..length]);
+    }
+}
+
+#[tokio::test]
 async fn a_body_past_the_limit_and_one_that_is_no_text_are_refused() {
     let key = Key::generate().unwrap();
-    let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
+    let server = start(Transport::DEFAULT, &key);
     let (delivery, _inbox) = Delivery::new(Share::new(1));
     let _admission = server.admit(1, std::process::id(), delivery);
     let token = key.sign(&claims(1));
@@ -110,7 +197,7 @@ async fn a_body_past_the_limit_and_one_that_is_no_text_are_refused() {
         "HTTP/1.1 413 Payload Too Large"
     );
 
-    let mut stream = server.socket().connect().await.unwrap();
+    let mut stream = connect(&server).await;
     let head = post(token.expose(), "/frames", "").replace("content-length: 0", "content-length: 1");
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(b"\xff").await.unwrap();
@@ -122,7 +209,7 @@ async fn a_body_past_the_limit_and_one_that_is_no_text_are_refused() {
 #[tokio::test]
 async fn bytes_wait_for_the_call_that_names_them_and_are_bounded_by_themselves() {
     let key = Key::generate().unwrap();
-    let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
+    let server = start(Transport::DEFAULT, &key);
     let (delivery, _inbox) = Delivery::new(Share::new(1));
     let _admission = server.admit(1, std::process::id(), delivery.clone());
     let token = key.sign(&claims(1));
@@ -140,12 +227,12 @@ async fn bytes_wait_for_the_call_that_names_them_and_are_bounded_by_themselves()
 #[tokio::test(start_paused = true)]
 async fn whoever_is_slow_is_hung_up_on() {
     let key = Key::generate().unwrap();
-    let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
+    let server = start(Transport::DEFAULT, &key);
     let (delivery, _inbox) = Delivery::new(Share::new(1));
     let _admission = server.admit(1, std::process::id(), delivery);
     let token = key.sign(&claims(1));
 
-    let mut heads = server.socket().connect().await.unwrap();
+    let mut heads = connect(&server).await;
     heads
         .write_all(b"POST /frames HTTP/1.1\r\nhost: b\r\n")
         .await
@@ -153,7 +240,7 @@ async fn whoever_is_slow_is_hung_up_on() {
     let mut answer = Vec::new();
     let _ = heads.read_to_end(&mut answer).await;
 
-    let mut bodies = server.socket().connect().await.unwrap();
+    let mut bodies = connect(&server).await;
     let head = post(token.expose(), "/frames", "").replace("content-length: 0", "content-length: 9");
     bodies.write_all(head.as_bytes()).await.unwrap();
     let mut answer = String::new();
@@ -168,7 +255,7 @@ fn fetch(token: &str, meta: &str) -> String {
 #[tokio::test]
 async fn a_fetch_is_granted_by_the_actor_and_its_refusal_is_told_again() {
     let key = Key::generate().unwrap();
-    let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
+    let server = start(Transport::DEFAULT, &key);
     let (delivery, mut inbox) = Delivery::new(Share::new(1));
     let us = std::process::id();
     let admission = server.admit(1, us, delivery);

@@ -7,45 +7,81 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// among them; Node raises its limit of descriptors to the system's, seldom below 4096.
 pub(super) const MAX_CONNECTIONS: usize = 256;
 
-/// By process id. Only the processes that were handed the socket's descriptor can connect.
+/// By whoever has them.
 #[derive(Debug, Default)]
-pub(super) struct Connections(Mutex<HashMap<u32, usize>>);
+pub(super) struct Connections(Mutex<HashMap<Owner, usize>>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Owner {
+    /// A process that was handed the socket's descriptor: nobody else can connect.
+    Process(u32),
+    /// Somebody on this machine who has shown no token yet. All of them together.
+    Stranger,
+    /// The process of this load.
+    Load(u64),
+}
 
 /// One connection's place. Dropping it gives it back.
 #[derive(Debug)]
 pub(super) struct Place {
     connections: Arc<Connections>,
-    pid: u32,
+    owner: Mutex<Owner>,
 }
 
 impl Connections {
-    /// `None` when the process has as many as it may.
-    pub(super) fn place(this: &Arc<Self>, pid: u32) -> Option<Place> {
-        let mut counts = this.lock();
-        let count = counts.entry(pid).or_default();
-        if *count == MAX_CONNECTIONS {
-            return None;
-        }
-        *count += 1;
-        Some(Place {
+    /// `None` when that one has as many as it may.
+    pub(super) fn place(this: &Arc<Self>, owner: Owner) -> Option<Place> {
+        take(&mut this.lock(), owner).then(|| Place {
             connections: Arc::clone(this),
-            pid,
+            owner: Mutex::new(owner),
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u32, usize>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Owner, usize>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// Makes it one of this load's, whose token was shown on it; false when the load has as many as it may.
+    pub(super) fn is_taken_by(&self, load: u64) -> bool {
+        let (mut owner, to) = (self.owner(), Owner::Load(load));
+        if *owner == to {
+            return true;
+        }
+        let mut counts = self.connections.lock();
+        if !take(&mut counts, to) {
+            return false;
+        }
+        give_back(&mut counts, *owner);
+        *owner = to;
+        true
+    }
+
+    fn owner(&self) -> MutexGuard<'_, Owner> {
+        self.owner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut counts = self.connections.lock();
-        if let Some(count) = counts.get_mut(&self.pid) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.pid);
-            }
+        let owner = *self.owner();
+        give_back(&mut self.connections.lock(), owner);
+    }
+}
+
+fn take(counts: &mut HashMap<Owner, usize>, owner: Owner) -> bool {
+    let count = counts.entry(owner).or_default();
+    let has_room = *count < MAX_CONNECTIONS;
+    *count += usize::from(has_room);
+    has_room
+}
+
+fn give_back(counts: &mut HashMap<Owner, usize>, owner: Owner) {
+    if let Some(count) = counts.get_mut(&owner) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(&owner);
         }
     }
 }
@@ -57,14 +93,34 @@ mod tests {
     #[test]
     fn a_process_has_its_own_places_and_gets_them_back() {
         let all = Arc::new(Connections::default());
+        let (one, other) = (Owner::Process(7), Owner::Process(8));
         let mut held: Vec<_> = (0..MAX_CONNECTIONS)
-            .map(|_| Connections::place(&all, 7).unwrap())
+            .map(|_| Connections::place(&all, one).unwrap())
             .collect();
-        assert!(Connections::place(&all, 7).is_none());
-        assert!(Connections::place(&all, 8).is_some(), "another one's places");
+        assert!(Connections::place(&all, one).is_none());
+        assert!(Connections::place(&all, other).is_some(), "another one's places");
         held.pop();
-        assert!(Connections::place(&all, 7).is_some());
+        assert!(Connections::place(&all, one).is_some());
         held.clear();
         assert!(all.lock().is_empty(), "nothing is kept of a process that is gone");
+    }
+
+    #[test]
+    fn who_has_shown_a_token_takes_no_strangers_place_because_strangers_may_take_them_all() {
+        let all = Arc::new(Connections::default());
+        let known = Connections::place(&all, Owner::Stranger).unwrap();
+        assert!(known.is_taken_by(1));
+        assert!(known.is_taken_by(1), "the same one again");
+        let strangers: Vec<_> = (0..MAX_CONNECTIONS)
+            .map(|_| Connections::place(&all, Owner::Stranger).unwrap())
+            .collect();
+        assert!(Connections::place(&all, Owner::Stranger).is_none());
+        // The known one has one place already.
+        let (last, rest) = strangers.split_last().unwrap();
+        assert!(rest.iter().all(|place| place.is_taken_by(1)));
+        assert!(!last.is_taken_by(1), "no load may have more than a process");
+        assert!(last.is_taken_by(2));
+        drop((known, strangers));
+        assert!(all.lock().is_empty());
     }
 }

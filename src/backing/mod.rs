@@ -1,10 +1,13 @@
-//! The backing server: where a plugin's process sends what is too large for its WebSocket, and bytes, over a Unix socket.
+//! The backing server: where a plugin's process sends what is too large for its WebSocket, and bytes, over a Unix socket,
+//! or a port of 127.0.0.1 where there is none.
 //!
 //! One per runner. workerd injects the plugin's token as a header, so a caller is who it says only if the token is one
-//! that we signed, its load has a process that serves, and the connection comes from that very process. All of that is
-//! checked before a body is read.
+//! that we signed, its load has a process that serves, and the connection comes from that very process. A port does not
+//! tell that last: there the token alone says who speaks. All of that is checked before a body is read.
 
+mod accept;
 mod admission;
+mod caller;
 mod connections;
 mod fetch;
 
@@ -19,23 +22,21 @@ use http_body_util::{BodyExt, Empty, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, header};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 pub(crate) use self::admission::Admission;
 use self::admission::Admissions;
-use self::connections::Connections;
+pub(crate) use self::caller::Caller;
+use self::connections::Place;
 use crate::channel::{Delivery, MAX_LARGE_FRAME_BYTES};
 use crate::egress::Egress;
 use crate::token::Key;
-use crate::workerd::PrivateSocket;
+use crate::workerd::{BackingAddress, Transport};
 
 /// The header that workerd injects; `config.rs` names it there.
 pub(crate) const TOKEN_HEADER: &str = "x-emdash-sandbox-token";
-
-/// From a connection's start, or the last answer, until a request's headers are there.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// From a request's headers until its body is there. It comes from the same machine's memory.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -48,28 +49,30 @@ type ResponseBody = UnsyncBoxBody<Bytes, io::Error>;
 /// A running server. Dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct BackingServer {
-    socket: Arc<PrivateSocket>,
+    address: BackingAddress,
     admissions: Arc<Admissions>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl BackingServer {
     /// `max_upload` bounds a file's bytes. Must be called within the io thread's runtime.
-    pub(crate) fn start(key: Key, max_upload: usize, egress: Arc<Egress>) -> io::Result<Self> {
-        let (socket, listener) = PrivateSocket::bind()?;
-        listener.set_nonblocking(true)?;
-        let listener = UnixListener::from_std(listener)?;
+    pub(crate) fn start(
+        transport: Transport,
+        key: Key,
+        max_upload: usize,
+        egress: Arc<Egress>,
+    ) -> io::Result<Self> {
         let admissions = Arc::new(Admissions::new(key, max_upload, egress));
-        let task = tokio::spawn(accept(listener, Arc::clone(&admissions)));
+        let (address, task) = accept::start(transport, &admissions)?;
         Ok(Self {
-            socket: Arc::new(socket),
+            address,
             admissions,
             task,
         })
     }
 
-    pub(crate) fn socket(&self) -> &Arc<PrivateSocket> {
-        &self.socket
+    pub(crate) fn address(&self) -> &BackingAddress {
+        &self.address
     }
 
     /// Takes frames from process `pid`, which serves this load, until the admission is dropped.
@@ -84,36 +87,20 @@ impl Drop for BackingServer {
     }
 }
 
-async fn accept(listener: UnixListener, admissions: Arc<Admissions>) {
-    let connections = Arc::new(Connections::default());
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of descriptors, most likely: leave those who have one the time to give it back.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            continue;
-        };
-        let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
-        // Who has no process id, or has too many connections, is not heard.
-        let Some(pid) = pid.and_then(|pid| u32::try_from(pid).ok()) else {
-            continue;
-        };
-        let Some(place) = Connections::place(&connections, pid) else {
-            continue;
-        };
-        let admissions = Arc::clone(&admissions);
-        tokio::spawn(async move {
-            serve(stream, pid, admissions).await;
-            drop(place);
-        });
-    }
-}
-
-async fn serve(stream: UnixStream, pid: u32, admissions: Arc<Admissions>) {
+/// Serves one connection, for as long as it has its place.
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    caller: Caller,
+    place: Place,
+    admissions: Arc<Admissions>,
+) {
+    let header_timeout = caller.header_timeout();
+    let place = Arc::new(place);
     let service = service_fn(move |request| {
-        let admissions = Arc::clone(&admissions);
+        let (admissions, place) = (Arc::clone(&admissions), Arc::clone(&place));
         async move {
             Ok::<_, Infallible>(
-                answer(request, pid, &admissions)
+                answer(request, caller, &place, &admissions)
                     .await
                     .unwrap_or_else(Refusal::response),
             )
@@ -122,7 +109,7 @@ async fn serve(stream: UnixStream, pid: u32, admissions: Arc<Admissions>) {
     // A connection that breaks concerns nobody but its other end.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+        .header_read_timeout(header_timeout)
         .max_buf_size(MAX_HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), service)
         .await;
@@ -130,16 +117,20 @@ async fn serve(stream: UnixStream, pid: u32, admissions: Arc<Admissions>) {
 
 async fn answer(
     request: Request<Incoming>,
-    pid: u32,
+    caller: Caller,
+    place: &Place,
     admissions: &Admissions,
 ) -> Result<Response<ResponseBody>, Refusal> {
     let token = request
         .headers()
         .get(TOKEN_HEADER)
         .and_then(|token| token.to_str().ok());
-    let delivery = token
-        .and_then(|token| admissions.find(token, pid))
+    let (load, delivery) = token
+        .and_then(|token| admissions.find(token, caller))
         .ok_or(Refusal::Stranger)?;
+    if caller == Caller::Loopback && !place.is_taken_by(load) {
+        return Err(Refusal::TooMany);
+    }
     let path = request.uri().path();
     if request.method() == Method::POST && path == "/fetch" {
         return Ok(fetch::serve(request, &delivery, admissions.egress()).await);
@@ -193,7 +184,13 @@ enum Refusal {
 impl Refusal {
     fn response(self) -> Response<ResponseBody> {
         match self {
-            Self::Stranger => status(StatusCode::UNAUTHORIZED, "no loaded plugin's process speaks here"),
+            Self::Stranger => {
+                let mut response = status(StatusCode::UNAUTHORIZED, "no loaded plugin's process speaks here");
+                // Its place is wanted.
+                let close = header::HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+                response
+            }
             Self::NoSuchThing => status(StatusCode::NOT_FOUND, "there is no such thing here"),
             Self::Stalled => status(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
             Self::TooLarge { limit } => {

@@ -4,6 +4,7 @@ use napi_derive::napi;
 
 use super::runner::thrown;
 use crate::jail::{JailReport, Kernel, LayerReport, Mode};
+use crate::workerd::Transport;
 
 /// What the jail around each plugin's process consists of on this machine. Asking changes nothing.
 #[derive(Debug)]
@@ -27,11 +28,41 @@ pub struct NativeJailLayer {
     pub reason: Option<String>,
 }
 
-/// What `EMDASH_SANDBOX_JAIL=<mode>` comes to on this machine. Throws when there is no such mode.
+/// What `EMDASH_SANDBOX_JAIL=<mode>` comes to on this machine, with that `EMDASH_SANDBOX_TRANSPORT`. Throws when there is no
+/// such mode or transport.
 #[napi(catch_unwind)]
-pub fn jail_report(mode: String) -> napi::Result<NativeJailReport> {
+pub fn jail_report(mode: String, transport: Option<String>) -> napi::Result<NativeJailReport> {
     let mode = Mode::parse(&mode).map_err(thrown)?;
-    Ok(JailReport::new(mode, &Kernel::probe()).into())
+    let transport = transport
+        .as_deref()
+        .map_or(Ok(Transport::DEFAULT), Transport::parse);
+    let report = match transport.map_err(thrown)? {
+        Transport::Tcp if cfg!(target_os = "linux") => JailReport::without(mode, ON_TCP),
+        _ => JailReport::new(mode, &Kernel::probe()),
+    };
+    Ok(report.into())
+}
+
+const ON_TCP: &str = "EMDASH_SANDBOX_TRANSPORT is tcp, which starts plugins as systems without a jail do";
+
+/// By what plugins and the host reach each other.
+#[derive(Debug)]
+#[napi(object, object_from_js = false)]
+pub struct NativeTransportReport {
+    /// `unix` or `tcp`.
+    pub name: String,
+    /// What does not hold with it that holds on Linux by default; each is a fragment. The jail has its own report.
+    pub gaps: Vec<String>,
+}
+
+/// What `EMDASH_SANDBOX_TRANSPORT=<name>` comes to on this system. Throws when there is no such transport.
+#[napi(catch_unwind)]
+pub fn transport_report(name: String) -> napi::Result<NativeTransportReport> {
+    let transport = Transport::parse(&name).map_err(thrown)?;
+    Ok(NativeTransportReport {
+        name: transport.name().to_owned(),
+        gaps: transport.gaps().iter().map(|gap| (*gap).to_owned()).collect(),
+    })
 }
 
 impl From<JailReport> for NativeJailReport {

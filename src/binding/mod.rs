@@ -14,4 +14,6 @@ pub use self::dev::{
     guest, printable_line, read_frame,
 };
 pub use self::egress::{NativeAnswer, NativeEgress, NativeFetch};
-pub use self::jail::{NativeJailLayer, NativeJailReport, jail_report};
+pub use self::jail::{
+    NativeJailLayer, NativeJailReport, NativeTransportReport, jail_report, transport_report,
+};

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorCode, Refusal, RouteError};
 use crate::jail::{Jail, Kernel, Mode};
 use crate::limits::{Given, Limits, Timing, Wanted};
 use crate::supervisor::{Answer, Kind, Options, Outbox, Supervisor, Within};
-use crate::workerd::Programs;
+use crate::workerd::{Programs, Transport};
 
 /// How a runner is set up. Limits cross as numbers of any kind and are checked in Rust; `null` is the default.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct NativeOptions {
     pub workerd: String,
     /// What is put around a plugin's process: `auto`, `require` or `off`.
     pub jail: String,
+    /// By what plugins' processes and the host reach each other: `auto`, `unix` or `tcp`.
+    pub transport: String,
     /// For tests: a system call that nobody expected ends the process, instead of failing.
     pub is_jail_strict: bool,
     /// All of the environment that a plugin's process gets: names and values.
@@ -280,6 +282,7 @@ impl NativeOptions {
                 launcher: self.launcher.into(),
                 workerd: self.workerd.into(),
                 jail: Jail::new(Mode::parse(&self.jail)?, &Kernel::probe(), self.is_jail_strict),
+                transport: Transport::parse(&self.transport)?,
                 environment: self
                     .environment
                     .into_iter()

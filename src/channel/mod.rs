@@ -1,8 +1,9 @@
-//! The channel to one plugin's process: a WebSocket over its private socket, with a lane beside it for large frames.
+//! The channel to one plugin's process: a WebSocket to where it listens, with a lane beside it for large frames.
 
 mod budget;
 pub(crate) mod frame;
 mod lane;
+mod open;
 mod reasons;
 mod uploads;
 
@@ -12,10 +13,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, oneshot};
-use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes, protocol::WebSocketConfig};
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 
 use self::budget::Budget;
 use self::lane::MAX_FRAME_BYTES;
@@ -23,10 +24,7 @@ pub(crate) use self::lane::MAX_LARGE_FRAME_BYTES;
 pub(crate) use self::reasons::Reasons;
 pub(crate) use self::uploads::Uploads;
 use crate::egress::{Grant, Share};
-use crate::workerd::PrivateSocket;
-
-/// The guest sends at most 1 Mi UTF-16 units, three bytes each, in one message; past that it uses the lane.
-const MAX_MESSAGE_BYTES: usize = 3 * MAX_FRAME_BYTES + 1024;
+use crate::workerd::Door;
 
 /// Frames that wait to be handled. When they are this many, the socket is not read: the guest has to wait.
 const INBOX_FRAMES: usize = 64;
@@ -40,7 +38,7 @@ pub(crate) struct Channel {
     budget: Arc<Budget>,
     /// Large frames go one at a time.
     lane: Arc<Mutex<()>>,
-    socket: Arc<PrivateSocket>,
+    door: Arc<Door>,
     last_stored: AtomicU64,
 }
 
@@ -84,6 +82,8 @@ pub(crate) enum ChannelError {
     Connect(#[from] std::io::Error),
     #[error("its channel can't be opened: {0}")]
     Handshake(#[source] Box<tungstenite::Error>),
+    #[error("another process answers at its port")]
+    Stranger,
     #[error("its channel closed")]
     Closed,
     #[error("it sent {0}")]
@@ -171,30 +171,26 @@ impl Channel {
         self.delivery.clone()
     }
 
-    /// `share` is what the plugin may take of the way out.
-    pub(crate) async fn open(socket: Arc<PrivateSocket>, share: Share) -> Result<Self, ChannelError> {
-        let stream = socket.connect().await?;
-        let config = WebSocketConfig::default()
-            .max_message_size(Some(MAX_MESSAGE_BYTES))
-            .max_frame_size(Some(MAX_MESSAGE_BYTES));
-        let (connection, _) = client_async_with_config("ws://plugin/channel", stream, Some(config))
-            .await
-            .map_err(|error| ChannelError::Handshake(Box::new(error)))?;
+    /// The channel over this connection. `share` is what the plugin may take of the way out.
+    fn over<S>(connection: WebSocketStream<S>, door: Arc<Door>, share: Share) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let (sink, stream) = connection.split();
         let (outbox, outgoing) = mpsc::unbounded_channel();
         let (delivery, inbox) = Delivery::new(share);
         let budget = Arc::new(Budget::default());
         tokio::spawn(write(sink, outgoing, Arc::clone(&budget)));
         tokio::spawn(read(stream, delivery.received.clone()));
-        Ok(Self {
+        Self {
             outbox,
             inbox,
             delivery,
             budget,
             lane: Arc::default(),
-            socket,
+            door,
             last_stored: AtomicU64::new(0),
-        })
+        }
     }
 
     /// Bytes that the guest has sent ahead of a call, handed out once.
@@ -222,13 +218,13 @@ impl Channel {
     fn send_over_lane(&self, path: String, body: Bytes, notice: String) {
         let bytes = body.len();
         self.budget.take(bytes + notice.len());
-        let (socket, outbox) = (Arc::clone(&self.socket), self.outbox.clone());
+        let (door, outbox) = (Arc::clone(&self.door), self.outbox.clone());
         let (lane, budget) = (Arc::clone(&self.lane), Arc::clone(&self.budget));
         let received = self.delivery.received.clone();
         tokio::spawn(async move {
             let taken = {
                 let _turn = lane.lock().await;
-                lane::put(&socket, path, body).await
+                lane::put(&door, path, body).await
             };
             budget.give_back(bytes);
             // Nobody hears either when the process has ended.
@@ -248,11 +244,9 @@ impl Channel {
     }
 }
 
-type Connection = WebSocketStream<UnixStream>;
-
 /// Everything that waits goes out in one flush.
-async fn write(
-    mut sink: SplitSink<Connection, Message>,
+async fn write<S: AsyncRead + AsyncWrite + Unpin>(
+    mut sink: SplitSink<WebSocketStream<S>, Message>,
     mut outgoing: mpsc::UnboundedReceiver<Utf8Bytes>,
     budget: Arc<Budget>,
 ) {
@@ -271,7 +265,10 @@ async fn write(
     }
 }
 
-async fn read(mut stream: SplitStream<Connection>, received: mpsc::Sender<Received>) {
+async fn read<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: SplitStream<WebSocketStream<S>>,
+    received: mpsc::Sender<Received>,
+) {
     let end = loop {
         let text = tokio::select! {
             message = stream.next() => match message {

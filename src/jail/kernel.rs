@@ -1,5 +1,6 @@
 //! What the kernel that we run on can do, asked without changing anything in Node's own process.
 
+#[cfg(target_os = "linux")]
 use std::io;
 
 use super::Layer;
@@ -35,18 +36,18 @@ impl Kernel {
     /// The one below this process.
     #[must_use]
     pub fn probe() -> Self {
-        if !cfg!(target_os = "linux") {
-            return Self {
-                landlock: Landlock::Without(Obstacle::OtherSystem),
-                no_seccomp: Some(Obstacle::OtherSystem),
-            };
-        }
-        Self {
+        #[cfg(target_os = "linux")]
+        return Self {
             landlock: match crate::sys::landlock_abi() {
                 Ok(abi) => Landlock::Abi(abi),
                 Err(error) => Landlock::Without(Obstacle::of(&error)),
             },
             no_seccomp: crate::sys::seccomp_can_kill().err().as_ref().map(Obstacle::of),
+        };
+        #[cfg(not(target_os = "linux"))]
+        Self {
+            landlock: Landlock::Without(Obstacle::OtherSystem),
+            no_seccomp: Some(Obstacle::OtherSystem),
         }
     }
 
@@ -68,6 +69,7 @@ impl Kernel {
     }
 }
 
+#[cfg(target_os = "linux")]
 impl Obstacle {
     fn of(error: &io::Error) -> Self {
         use rustix::io::Errno;
@@ -79,7 +81,7 @@ impl Obstacle {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 

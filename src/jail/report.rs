@@ -17,15 +17,33 @@ pub struct LayerReport {
     pub obstacle: Option<String>,
 }
 
+const OFF: &str = "EMDASH_SANDBOX_JAIL is off";
+
 impl JailReport {
     #[must_use]
     pub fn new(mode: Mode, kernel: &Kernel) -> Self {
         let layers = Layer::ALL.map(|layer| LayerReport {
             layer,
             obstacle: match mode {
-                Mode::Off => Some("EMDASH_SANDBOX_JAIL is off".to_owned()),
+                Mode::Off => Some(OFF.to_owned()),
                 Mode::Auto | Mode::Require => obstacle(layer, kernel),
             },
+        });
+        Self {
+            mode,
+            layers: layers.into(),
+        }
+    }
+
+    /// Of processes that the launcher does not start: whatever the kernel has, none of it is put up.
+    #[must_use]
+    pub fn without(mode: Mode, reason: &str) -> Self {
+        let layers = Layer::ALL.map(|layer| LayerReport {
+            layer,
+            obstacle: Some(match mode {
+                Mode::Off => OFF.to_owned(),
+                Mode::Auto | Mode::Require => reason.to_owned(),
+            }),
         });
         Self {
             mode,
@@ -144,6 +162,20 @@ mod tests {
             JailReport::new(Mode::Auto, &kernel).missing().unwrap(),
             "scope (this kernel's Landlock has version 4, in which it knows neither signals nor abstract sockets: use \
              Linux 6.12 or newer)"
+        );
+    }
+
+    #[test]
+    fn without_the_launcher_nothing_holds_and_the_reason_is_said_once() {
+        let report = JailReport::without(Mode::Require, "there is no launcher");
+        assert_eq!(holding(&report), Vec::<&str>::new());
+        let all = "limits, capabilities, files, network, scope, calls";
+        assert_eq!(report.missing().unwrap(), format!("{all} (there is no launcher)"));
+        assert_eq!(
+            JailReport::without(Mode::Off, "there is no launcher")
+                .missing()
+                .unwrap(),
+            format!("{all} (EMDASH_SANDBOX_JAIL is off)")
         );
     }
 

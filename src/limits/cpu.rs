@@ -132,7 +132,7 @@ impl CpuAccount {
     }
 
     /// Whoever is charged most.
-    fn payer(&self) -> Option<(u64, Duration)> {
+    pub(crate) fn payer(&self) -> Option<(u64, Duration)> {
         let oldest = self
             .open
             .first_key_value()

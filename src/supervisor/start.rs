@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::complaint::{complaint_of_guest, ended, says_out_of_memory};
 use super::outbox::Names;
-use super::watch::Watch;
+use super::watch::{Watch, too_much_at_start};
 use crate::backing::{Admission, BackingServer};
 use crate::channel::frame::Incoming;
 use crate::channel::{Channel, Received};
@@ -16,8 +16,7 @@ use crate::egress::Share;
 use crate::limits::Limits;
 use crate::token::Token;
 use crate::workerd::{
-    Cgroup, Config, Delegation, Exit, LineSink, Output, PrivateSocket, Process, Programs, Stream,
-    guest_modules,
+    Cgroup, Config, Delegation, Exit, LineSink, Opening, Output, Process, Programs, Stream, guest_modules,
 };
 
 /// All that starting a plugin's process needs; the same for every start of one load.
@@ -83,29 +82,20 @@ pub(super) async fn start(
         _ = &mut cancelled => return Err(failed(super::state::UNLOADED)),
     };
 
-    let (socket, listener) =
-        PrivateSocket::bind().map_err(|e| failed(format!("no socket can be made: {e}")))?;
     let v8_flags = blueprint.limits.v8_flags();
-    let configuration = Config {
+    let config = Config {
         modules: guest_modules(),
         plugin_code: &blueprint.code,
         binding: &blueprint.binding,
         token: &blueprint.token,
         v8_flags: &v8_flags,
-    }
-    .render();
-    let mut child = crate::workerd::spawn(
-        &blueprint.programs,
-        configuration,
-        listener,
-        Arc::clone(blueprint.backing.socket()),
-    )
-    .await
-    .map_err(|e| failed(format!("its process can't be started: {e}")))?;
-    let mut output = Output::drain(child.stdout.take(), child.stderr.take(), &blueprint.lines)
-        .map_err(|e| failed(format!("the output of its process can't be read: {e}")))?;
+    };
+    let child = crate::workerd::spawn(&blueprint.programs, &config, blueprint.backing.address())
+        .await
+        .map_err(|e| failed(format!("its process can't be started: {e}")))?;
+    let mut output = Output::drain(child.stdout, child.stderr, &blueprint.lines);
     let process = child.process;
-    // Where the kernel refuses, the start's deadline still holds.
+    // Where the kernel does not, a look does, and the start's deadline.
     let _ = process.bound_cpu(START_CPU);
     let cgroup = blueprint.hold(process.pid());
     let share = Share::new(blueprint.limits.connections);
@@ -114,12 +104,13 @@ pub(super) async fn start(
         // An end is the better explanation when both are there: its channel closes too.
         biased;
         exit = process.exited() => Err(failed_start(exit, &mut output).await),
-        opened = open(child.control, socket, share) => match opened {
+        opened = open(child.opening, share) => match opened {
             // Whatever the channel's complaint is, a process that is ending says more.
             Err(Complaint::Channel(text)) => Err(complain(text, &process, &mut output).await),
             Err(Complaint::Plugin(text)) => Err(StartError(text)),
             Ok(opened) => Ok(opened),
         },
+        excess = Watch::excess_at_start(&process, &blueprint.limits, START_CPU) => Err(failed(excess)),
         () = tokio::time::sleep(blueprint.deadline) => {
             Err(failed(format!("it was not ready after {} ms", blueprint.deadline.as_millis())))
         }
@@ -179,16 +170,13 @@ enum Complaint {
     Plugin(String),
 }
 
-async fn open(
-    control: std::os::fd::OwnedFd,
-    socket: PrivateSocket,
-    share: Share,
-) -> Result<(Channel, Names), Complaint> {
+async fn open(opening: Opening, share: Share) -> Result<(Channel, Names), Complaint> {
     let complain = |error: &dyn std::error::Error| Complaint::Channel(error.to_string());
-    crate::workerd::listening(control)
+    let door = opening
+        .listening()
         .await
         .map_err(|_| Complaint::Channel("it never listened".into()))?;
-    let mut channel = Channel::open(Arc::new(socket), share)
+    let mut channel = Channel::open(Arc::new(door), share)
         .await
         .map_err(|error| complain(&error))?;
     let text = match channel.receive().await {
@@ -246,7 +234,7 @@ impl Session {
             return End::OutOfMemory;
         }
         match exit {
-            Exit::Signal(SIGXCPU) => End::OutOfTime,
+            exit if exit.is_out_of_time() => End::OutOfTime,
             exit => End::Other(ended(exit, &words)),
         }
     }
@@ -270,15 +258,9 @@ impl Session {
     }
 }
 
-/// How the kernel ends a process whose processor time is up.
-const SIGXCPU: i32 = rustix::process::Signal::XCPU.as_raw();
-
 async fn failed_start(exit: Exit, output: &mut Output) -> StartError {
     failed(match exit {
-        Exit::Signal(SIGXCPU) => {
-            let seconds = START_CPU.as_secs();
-            format!("it used more than {seconds} s of processor time at its start")
-        }
+        exit if exit.is_out_of_time() => too_much_at_start(START_CPU),
         exit => ended(exit, &output.last_words().await),
     })
 }

@@ -1,4 +1,5 @@
-//! What a process uses while it serves: looked at while invocations run, bounded by the kernel at all times.
+//! What a process uses while it serves: looked at while invocations run, bounded by the kernel at all times. Where the
+//! kernel keeps no bounds, somebody looks at all times.
 
 use std::time::Duration;
 
@@ -26,13 +27,30 @@ const SPARE: Duration = Duration::from_secs(2);
 /// that it has taken when it is ready, 57 MB.
 const OWN_MEMORY: u64 = 48 * 1024 * 1024;
 
+/// As [`LONGEST_STEP`], where nothing but a look bounds a process's memory. Filling 100 MB takes a processor about this long.
+const LONGEST_STEP_UNBOUND: Duration = Duration::from_millis(50);
+
+/// No invocation's number.
+const NOBODY: u64 = 0;
+
+/// What a look has found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Excess {
+    /// Somebody's time or memory is up.
+    Overdrawn(Overdrawn),
+    /// It used the processor while nothing was asked of it.
+    Unasked,
+}
+
 /// Watches one process. Its methods are called with the process's invocations as they come and go.
 #[derive(Debug)]
 pub(super) struct Watch {
     account: CpuAccount,
     /// What it had in memory when it was ready: workerd's, not the plugin's.
     own_at_first: u64,
-    /// When the kernel ends it.
+    /// What it may have in memory in all, where only a look tells; `None` where the kernel refuses it more.
+    ceiling: Option<u64>,
+    /// When the kernel, or a look, ends it.
     bound: Duration,
     next_look: Option<Instant>,
     /// From the last answer on.
@@ -48,18 +66,49 @@ impl Watch {
     pub(super) fn new(process: &Process, limits: &Limits, now: Instant) -> std::io::Result<Self> {
         let used = process.cpu_time()?;
         let memory = process.memory()?;
-        process.bound_data(memory.data + limits.memory() + OWN_MEMORY)?;
+        let ceiling = match process.has_kernel_bounds() {
+            true => {
+                process.bound_data(memory.data + limits.memory() + OWN_MEMORY)?;
+                None
+            }
+            false => Some(memory.own + limits.memory() + OWN_MEMORY),
+        };
         let mut watch = Self {
             account: CpuAccount::new(limits.cpu, used, now),
             own_at_first: memory.own,
+            ceiling,
             bound: Duration::ZERO,
-            next_look: None,
+            next_look: ceiling.map(|_| now + LONGEST_STEP),
             step: FIRST_STEP_AFTER,
             until: now,
             wall_time: limits.wall_time,
         };
         watch.extend(process, used)?;
         Ok(watch)
+    }
+
+    /// Resolves, with what it is, when a process that has not come to serve uses more than it may. Never, where the kernel
+    /// bounds it.
+    pub(super) async fn excess_at_start(process: &Process, limits: &Limits, cpu: Duration) -> String {
+        if process.has_kernel_bounds() {
+            return std::future::pending().await;
+        }
+        loop {
+            tokio::time::sleep(LONGEST_STEP_UNBOUND).await;
+            // One that has ended is reported another way.
+            if process.cpu_time().is_ok_and(|used| used > cpu) {
+                return too_much_at_start(cpu);
+            }
+            if process
+                .memory()
+                .is_ok_and(|memory| memory.own > limits.memory() + OWN_MEMORY)
+            {
+                return format!(
+                    "it used more than its {} MB of memory at its start",
+                    limits.memory_mb
+                );
+            }
+        }
     }
 
     pub(super) fn begin(&mut self, process: &Process, invocation: u64, now: Instant) {
@@ -89,13 +138,30 @@ impl Watch {
         self.next_look
     }
 
-    /// Whose processor time is up, where somebody's is.
-    pub(super) fn look(&mut self, process: &Process, now: Instant) -> Option<Overdrawn> {
+    /// Who has used more than they may, where somebody has.
+    pub(super) fn look(&mut self, process: &Process, now: Instant) -> Option<Excess> {
         let used = process.cpu_time().ok()?;
-        let overdrawn = self.account.check(used, now);
-        let _ = self.extend(process, used);
+        let overdrawn = self.account.check(used, now).map(Excess::Overdrawn);
+        let excess = overdrawn.or_else(|| self.excess(process, used, now));
+        if self.ceiling.is_none() || self.is_asked(now) {
+            let _ = self.extend(process, used);
+        }
         self.look_again(now);
-        overdrawn
+        excess
+    }
+
+    /// What the kernel would not have let it have.
+    fn excess(&self, process: &Process, used: Duration, now: Instant) -> Option<Excess> {
+        let ceiling = self.ceiling?;
+        if process.memory().ok()?.own > ceiling {
+            let invocation = self.account.payer().map_or(NOBODY, |(number, _)| number);
+            return Some(Excess::Overdrawn(Overdrawn { invocation }));
+        }
+        (used > self.bound && !self.is_asked(now)).then_some(Excess::Unasked)
+    }
+
+    fn is_asked(&self, now: Instant) -> bool {
+        self.account.has_open() || now < self.until
     }
 
     /// Whether a process that the kernel has ended at the bound had used more than it may.
@@ -114,20 +180,34 @@ impl Watch {
             Some(now + self.step_while_open())
         } else {
             self.step = (self.step * 2).min(LONGEST_STEP);
-            (now < self.until).then_some(now + self.step)
+            (now < self.until || self.ceiling.is_some()).then_some(now + self.step)
         };
     }
 
     /// Several threads of a process may use processors at once.
     fn step_while_open(&self) -> Duration {
-        (self.account.left() / 2).clamp(SHORTEST_STEP, LONGEST_STEP)
+        let longest = match self.ceiling {
+            None => LONGEST_STEP,
+            Some(_) => LONGEST_STEP_UNBOUND,
+        };
+        (self.account.left() / 2).clamp(SHORTEST_STEP, longest)
     }
 
     fn extend(&mut self, process: &Process, used: Duration) -> std::io::Result<()> {
         if self.bound < used + SPARE / 2 {
-            process.bound_cpu(used + SPARE)?;
+            if self.ceiling.is_none() {
+                process.bound_cpu(used + SPARE)?;
+            }
             self.bound = used + SPARE;
         }
         Ok(())
     }
+}
+
+/// Why a start has ended that took too much of the processor.
+pub(super) fn too_much_at_start(cpu: Duration) -> String {
+    format!(
+        "it used more than {} s of processor time at its start",
+        cpu.as_secs()
+    )
 }

@@ -1,4 +1,7 @@
 //! Signed identity of a loaded plugin: `base64url(claims).base64url(HMAC-SHA256 of the first part)`.
+
+mod secret;
+
 use std::fmt;
 
 use base64::Engine;
@@ -6,6 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
+
+pub(crate) use self::secret::Secret;
 
 /// The longest token that is looked at, in bytes. Claims hold a plugin's declared names, a few hundred bytes in real
 /// ones; the bound keeps whoever sends garbage from having megabytes of it hashed.

@@ -1,65 +1,65 @@
 //! One workerd process: its configuration, its start, its output, its end.
 
 mod capnp;
+#[cfg(target_os = "linux")]
+mod cgroup;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_cgroup.rs"]
 mod cgroup;
 mod config;
+mod door;
 mod guest;
+#[cfg(target_os = "linux")]
+mod jailed;
 mod launch;
+mod loopback;
 mod output;
+mod portable;
 mod process;
 mod readiness;
 mod resources;
 mod sanitise;
+#[cfg(target_os = "linux")]
 mod socket;
 mod spawner;
+mod transport;
 
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixListener;
-use std::sync::Arc;
 
 pub(crate) use self::cgroup::{Cgroup, Delegation};
 pub(crate) use self::config::{
     BINDING, COMPATIBILITY_DATE, COMPATIBILITY_FLAGS, Config, PLUGIN_MODULE, WALL,
 };
+pub(crate) use self::door::{BackingAddress, Door};
 pub(crate) use self::guest::guest_modules;
-use self::launch::Launch;
 pub use self::launch::Programs;
+pub(crate) use self::loopback::{KEY_HEADER, Loopback, listen};
 pub use self::output::Stream;
-pub(crate) use self::output::{LineSink, Output};
+pub(crate) use self::output::{LineSink, Output, Source};
 pub(crate) use self::process::{Exit, Process};
-pub(crate) use self::readiness::listening;
+pub(crate) use self::readiness::Opening;
 pub(crate) use self::sanitise::{sanitise_line, sanitise_text};
+#[cfg(target_os = "linux")]
 pub(crate) use self::socket::PrivateSocket;
+pub use self::transport::Transport;
 
 /// A child that has been started, and our ends of what connects us.
 pub(crate) struct Spawned {
     pub(crate) process: Process,
-    pub(crate) control: OwnedFd,
-    pub(crate) stdout: Option<OwnedFd>,
-    pub(crate) stderr: Option<OwnedFd>,
+    pub(crate) opening: Opening,
+    pub(crate) stdout: Source,
+    pub(crate) stderr: Source,
 }
 
-/// Must be called on the io thread.
+/// Must be called on the io thread. `backing` says which way the process is to be met: as the backing server is.
 pub(crate) async fn spawn(
     programs: &Programs,
-    configuration: String,
-    listener: UnixListener,
-    backing: Arc<PrivateSocket>,
+    config: &Config<'_>,
+    backing: &BackingAddress,
 ) -> io::Result<Spawned> {
-    let (ours, theirs) = readiness::control_pipe()?;
-    let launch = Launch {
-        programs: programs.clone(),
-        configuration,
-        listener,
-        control: theirs,
-        backing,
-    };
-    let (process, (stdout, stderr)) = Process::adopt(spawner::spawn(launch).await?)?;
-    Ok(Spawned {
-        process,
-        control: ours,
-        stdout,
-        stderr,
-    })
+    match backing {
+        #[cfg(target_os = "linux")]
+        BackingAddress::Unix(socket) => jailed::spawn(programs, config, socket).await,
+        BackingAddress::Tcp(port) => portable::spawn(programs, config, *port).await,
+    }
 }

@@ -1,15 +1,14 @@
 //! What a process says on standard output and standard error: drained always, line by line, made safe, and passed on.
 
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
-use tokio::net::unix::pipe;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::readiness::Announcement;
 use super::sanitise::sanitise_line;
 
 /// Where lines go: from which stream, and the line without its end.
@@ -19,6 +18,32 @@ pub(crate) type LineSink = Arc<dyn Fn(Stream, String) + Send + Sync>;
 pub enum Stream {
     Out,
     Err,
+}
+
+/// One of the process's pipes.
+pub(super) type Reader = Box<dyn AsyncBufRead + Send + Unpin>;
+
+/// Where lines come from.
+pub(crate) struct Source {
+    pipe: Option<Reader>,
+    /// What workerd says in between, where it says it there.
+    announcement: Option<Announcement>,
+}
+
+impl Source {
+    pub(super) fn read(pipe: Option<Reader>) -> Self {
+        Self {
+            pipe,
+            announcement: None,
+        }
+    }
+
+    pub(super) fn with(self, announcement: Announcement) -> Self {
+        Self {
+            announcement: Some(announcement),
+            ..self
+        }
+    }
 }
 
 /// Enough of the last lines to explain an end; a stack trace of V8's fatal errors is about this long.
@@ -39,24 +64,21 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    pub(crate) fn drain(
-        out: Option<OwnedFd>,
-        err: Option<OwnedFd>,
-        sink: &LineSink,
-    ) -> std::io::Result<Self> {
+    /// Must be called on the io thread.
+    pub(crate) fn drain(out: Source, err: Source, sink: &LineSink) -> Self {
         let last = Arc::new(Mutex::new(VecDeque::new()));
         let mut drains = Vec::new();
-        for (stream, descriptor) in [(Stream::Out, out), (Stream::Err, err)] {
-            let Some(descriptor) = descriptor else { continue };
-            let pipe = BufReader::new(pipe::Receiver::from_owned_fd(descriptor)?);
-            drains.push(tokio::spawn(pass_on(
-                pipe,
+        for (stream, Source { pipe, announcement }) in [(Stream::Out, out), (Stream::Err, err)] {
+            let Some(pipe) = pipe else { continue };
+            let said = Said {
                 stream,
-                Arc::clone(sink),
-                Arc::clone(&last),
-            )));
+                announcement,
+                sink: Arc::clone(sink),
+                last: Arc::clone(&last),
+            };
+            drains.push(tokio::spawn(pass_on(pipe, said)));
         }
-        Ok(Self { last, drains })
+        Self { last, drains }
     }
 
     /// What the process said last on standard error, once it has ended.
@@ -75,30 +97,36 @@ impl Output {
     }
 }
 
-async fn pass_on(
-    mut pipe: impl AsyncBufRead + Unpin,
+/// What becomes of a line.
+struct Said {
     stream: Stream,
+    announcement: Option<Announcement>,
     sink: LineSink,
     last: Arc<Mutex<VecDeque<String>>>,
-) {
+}
+
+async fn pass_on(mut pipe: impl AsyncBufRead + Unpin, mut said: Said) {
     let mut line = Vec::new();
     let mut pace = Pace::default();
     let mut statistics = Statistics::default();
     while let Ok(true) = read_line(&mut pipe, &mut line).await {
         pace.keep(line.len()).await;
+        if Announcement::is_in(&mut said.announcement, &line) {
+            continue;
+        }
         if is_noise(&line) || statistics.go_on_with(&mut line) {
             continue;
         }
         let text = sanitise_line(&line);
-        if stream == Stream::Err {
-            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.stream == Stream::Err {
+            let mut last = said.last.lock().unwrap_or_else(PoisonError::into_inner);
             if last.len() == KEPT_LINES {
                 last.pop_front();
             }
             last.push_back(text.clone());
         }
         if !repeats_itself(&line) {
-            sink(stream, text);
+            (said.sink)(said.stream, text);
         }
     }
 }
@@ -193,6 +221,8 @@ async fn read_line(pipe: &mut (impl AsyncBufRead + Unpin), line: &mut Vec<u8>) -
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::BufReader;
+
     use super::*;
 
     async fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
@@ -223,13 +253,13 @@ mod tests {
             let said = Arc::clone(&said);
             Arc::new(move |_, line| said.lock().unwrap().push(line))
         };
-        pass_on(
-            BufReader::new(text.as_bytes()),
-            Stream::Err,
+        let said_on = Said {
+            stream: Stream::Err,
+            announcement: None,
             sink,
-            Arc::clone(&last),
-        )
-        .await;
+            last: Arc::clone(&last),
+        };
+        pass_on(BufReader::new(text.as_bytes()), said_on).await;
         let expected = ["before", "Unable to allocate 976 (new failed)", "after"];
         assert_eq!(*said.lock().unwrap(), expected);
         assert_eq!(*last.lock().unwrap(), expected);

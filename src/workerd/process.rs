@@ -1,29 +1,33 @@
 //! A running child: a guard whose drop ends it, and the news of its end.
 
-use std::io;
+#[cfg(target_os = "linux")]
 use std::os::fd::OwnedFd;
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ExitStatus};
+use std::process::ExitStatus;
 use std::sync::Arc;
 
-use rustix::process::{Signal, pidfd_send_signal};
+#[cfg(target_os = "linux")]
 use tokio::io::unix::AsyncFd;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::launch::Launched;
+use super::portable::Ward;
 
 /// A child process. Dropping it kills it (SIGKILL: a process that spins ignores SIGTERM, and workerd keeps nothing worth
-/// saving); a task of its own reaps it.
+/// saving); whoever watches it reaps it.
 #[derive(Debug)]
 pub(crate) struct Process {
     pid: u32,
-    pidfd: Arc<AsyncFd<OwnedFd>>,
-    exit: watch::Receiver<Option<(Exit, Instant)>>,
+    pub(super) handle: Handle,
+    exit: Ended,
 }
 
-/// Standard output and standard error.
-pub(super) type Streams = (Option<OwnedFd>, Option<OwnedFd>);
+/// What a process is named by, however it was started.
+#[derive(Debug)]
+pub(super) enum Handle {
+    #[cfg(target_os = "linux")]
+    Pidfd(Arc<AsyncFd<OwnedFd>>),
+    Ward(Arc<Ward>),
+}
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,19 +38,16 @@ pub(crate) enum Exit {
     Unknown,
 }
 
+/// How and when, once it has.
+pub(super) type Ended = watch::Receiver<Option<(Exit, Instant)>>;
+pub(super) type Report = watch::Sender<Option<(Exit, Instant)>>;
+
+/// The kernel's signal for a process whose processor time is up; none of Windows's.
+const SIGXCPU: i32 = 24;
+
 impl Process {
-    /// The process, and its standard output and error. Must be called on the io thread, whose runtime watches it.
-    pub(super) fn adopt(launched: Launched) -> io::Result<(Self, Streams)> {
-        let pidfd = Arc::new(crate::sys::watch_readable(launched.pidfd().try_clone()?)?);
-        let mut child = launched.take_over().ok_or(io::ErrorKind::NotFound)?;
-        let streams = (
-            child.stdout.take().map(OwnedFd::from),
-            child.stderr.take().map(OwnedFd::from),
-        );
-        let pid = child.id();
-        let (report, exit) = watch::channel(None);
-        tokio::spawn(reap(child, Arc::clone(&pidfd), report));
-        Ok((Self { pid, pidfd, exit }, streams))
+    pub(super) fn new(pid: u32, handle: Handle, exit: Ended) -> Self {
+        Self { pid, handle, exit }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -58,14 +59,22 @@ impl Process {
         self.exit.borrow().is_some()
     }
 
-    /// Harmless once it has ended: the pidfd never names another process.
+    /// Harmless once it has ended: what it is named by never names another process.
     pub(crate) fn kill(&self) {
-        let _ = pidfd_send_signal(self.pidfd.get_ref(), Signal::KILL);
+        match &self.handle {
+            #[cfg(target_os = "linux")]
+            Handle::Pidfd(pidfd) => super::jailed::signal(pidfd.get_ref(), rustix::process::Signal::KILL),
+            Handle::Ward(ward) => ward.kill(),
+        }
     }
 
-    /// As [`Process::kill`], but it may ignore it.
+    /// As [`Process::kill`], but it may ignore it, where there is such a thing.
     pub(crate) fn ask_to_end(&self) {
-        let _ = pidfd_send_signal(self.pidfd.get_ref(), Signal::TERM);
+        match &self.handle {
+            #[cfg(target_os = "linux")]
+            Handle::Pidfd(pidfd) => super::jailed::signal(pidfd.get_ref(), rustix::process::Signal::TERM),
+            Handle::Ward(ward) => ward.ask_to_end(),
+        }
     }
 
     /// Resolves when the process has ended and has been reaped; cheap to await again.
@@ -87,22 +96,20 @@ impl Drop for Process {
     }
 }
 
-/// A pidfd becomes readable when its process ends. No SIGCHLD: that signal is Node's.
-async fn reap(
-    mut child: Child,
-    pidfd: Arc<AsyncFd<OwnedFd>>,
-    report: watch::Sender<Option<(Exit, Instant)>>,
-) {
-    let exit = match pidfd.readable().await {
-        Ok(_) => child.wait().map_or(Exit::Unknown, Exit::from),
-        Err(_) => Exit::Unknown,
-    };
-    report.send_replace(Some((exit, Instant::now())));
+impl Exit {
+    /// Whether the kernel ended it for its use of the processor.
+    pub(crate) fn is_out_of_time(self) -> bool {
+        self == Self::Signal(SIGXCPU)
+    }
 }
 
 impl From<ExitStatus> for Exit {
     fn from(status: ExitStatus) -> Self {
-        match (status.code(), status.signal()) {
+        #[cfg(unix)]
+        let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+        #[cfg(not(unix))]
+        let signal = None;
+        match (status.code(), signal) {
             (Some(code), _) => Self::Code(code),
             (None, Some(signal)) => Self::Signal(signal),
             (None, None) => Self::Unknown,
@@ -117,5 +124,14 @@ impl std::fmt::Display for Exit {
             Self::Signal(signal) => write!(f, "signal {signal}"),
             Self::Unknown => f.write_str("an unknown status"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    #[cfg(unix)]
+    fn the_signal_of_processor_time_has_the_number_that_this_system_gives_it() {
+        assert_eq!(super::SIGXCPU, libc::SIGXCPU);
     }
 }

@@ -3,9 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
-
-use super::process::Process;
+use super::process::{Handle, Process};
 
 /// Memory of a process, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,35 +15,50 @@ pub(crate) struct Memory {
 }
 
 impl Process {
+    /// Whether the kernel keeps its bounds. Where it does not, somebody has to look.
+    pub(crate) fn has_kernel_bounds(&self) -> bool {
+        match self.handle {
+            #[cfg(target_os = "linux")]
+            Handle::Pidfd(_) => true,
+            Handle::Ward(_) => false,
+        }
+    }
+
     /// The processor time that it has used so far.
+    #[cfg(target_os = "linux")]
     pub(crate) fn cpu_time(&self) -> io::Result<Duration> {
         crate::sys::process_cpu_time(self.living()?)
     }
 
-    /// Ends it by a signal (`SIGXCPU`) once it has used this much in all; whole seconds, rounded up.
-    pub(crate) fn bound_cpu(&self, total: Duration) -> io::Result<()> {
-        let seconds = total.as_secs() + u64::from(total.subsec_nanos() > 0);
-        self.bound(Resource::Cpu, seconds)
-    }
-
-    /// Refuses it private memory past this many bytes. What can't get memory in workerd ends the process.
-    pub(crate) fn bound_data(&self, bytes: u64) -> io::Result<()> {
-        self.bound(Resource::Data, bytes)
-    }
-
+    #[cfg(target_os = "linux")]
     pub(crate) fn memory(&self) -> io::Result<Memory> {
         let pages = std::fs::read_to_string(format!("/proc/{}/statm", self.living()?))?;
         Memory::parse(&pages, rustix::param::page_size() as u64)
             .ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
-    /// Only the soft limit: the hard one can't be raised again without privileges.
-    fn bound(&self, resource: Resource, limit: u64) -> io::Result<()> {
-        let pid = Pid::from_raw(self.living()?.cast_signed());
-        let maximum = rustix::process::getrlimit(resource).maximum;
-        let current = Some(maximum.map_or(limit, |maximum| limit.min(maximum)));
-        prlimit(pid, resource, Rlimit { current, maximum })?;
-        Ok(())
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn cpu_time(&self) -> io::Result<Duration> {
+        self.usage().map(|(time, _)| time)
+    }
+
+    /// The system's own reckoning of what is the process's alone.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn memory(&self) -> io::Result<Memory> {
+        self.usage().map(|(_, own)| Memory { data: own, own })
+    }
+
+    #[cfg(all(unix, not(target_os = "linux")))]
+    fn usage(&self) -> io::Result<(Duration, u64)> {
+        crate::sys::process_usage(self.living()?)
+    }
+
+    #[cfg(windows)]
+    fn usage(&self) -> io::Result<(Duration, u64)> {
+        self.living()?;
+        match &self.handle {
+            Handle::Ward(ward) => ward.usage(),
+        }
     }
 
     /// Its number, as long as it is a child that has not been reaped: nobody else can have it then.
@@ -57,6 +70,59 @@ impl Process {
     }
 }
 
+/// Bounds that Linux keeps.
+#[cfg(target_os = "linux")]
+mod bounds {
+    use std::io;
+    use std::time::Duration;
+
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+    use super::Process;
+
+    impl Process {
+        /// Ends it by a signal (`SIGXCPU`) once it has used this much in all; whole seconds, rounded up.
+        pub(crate) fn bound_cpu(&self, total: Duration) -> io::Result<()> {
+            let seconds = total.as_secs() + u64::from(total.subsec_nanos() > 0);
+            self.bound(Resource::Cpu, seconds)
+        }
+
+        /// Refuses it private memory past this many bytes. What can't get memory in workerd ends the process.
+        pub(crate) fn bound_data(&self, bytes: u64) -> io::Result<()> {
+            self.bound(Resource::Data, bytes)
+        }
+
+        /// Only the soft limit: the hard one can't be raised again without privileges.
+        fn bound(&self, resource: Resource, limit: u64) -> io::Result<()> {
+            let pid = Pid::from_raw(self.living()?.cast_signed());
+            let maximum = rustix::process::getrlimit(resource).maximum;
+            let current = Some(maximum.map_or(limit, |maximum| limit.min(maximum)));
+            prlimit(pid, resource, Rlimit { current, maximum })?;
+            Ok(())
+        }
+    }
+}
+
+/// Elsewhere nobody keeps them: [`Process::has_kernel_bounds`] says so.
+#[cfg(not(target_os = "linux"))]
+mod bounds {
+    use std::io;
+    use std::time::Duration;
+
+    use super::Process;
+
+    impl Process {
+        pub(crate) fn bound_cpu(&self, _total: Duration) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        pub(crate) fn bound_data(&self, _bytes: u64) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
 impl Memory {
     /// From the line of `/proc/<pid>/statm`: size, resident, shared, text, lib, data and stack, dt; in pages (proc(5)).
     fn parse(statm: &str, page_size: u64) -> Option<Self> {
@@ -74,7 +140,7 @@ impl Memory {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 

@@ -8,28 +8,31 @@ use std::sync::{OnceLock, mpsc};
 
 use tokio::sync::oneshot;
 
-use super::launch::{Launch, Launched, launch};
+type Job = Box<dyn FnOnce() + Send>;
 
-struct Request {
-    launch: Launch,
-    reply: oneshot::Sender<io::Result<Launched>>,
-}
-
-/// Starts a child on the spawner thread.
-pub(super) async fn spawn(launch: Launch) -> io::Result<Launched> {
+/// Does this on the spawner thread. Whatever it holds is gone before its outcome is told: a copy of a control pipe that
+/// was still there would keep the pipe from ever reporting its end.
+pub(super) async fn on_spawner<T: Send + 'static>(
+    start: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     let (reply, outcome) = oneshot::channel();
-    spawner()?.send(Request { launch, reply }).map_err(|_| gone())?;
+    let job: Job = Box::new(move || {
+        let started = start();
+        // Where nobody waits any more, dropping the outcome ends the child.
+        drop(reply.send(started));
+    });
+    spawner()?.send(job).map_err(|_| gone())?;
     outcome.await.unwrap_or_else(|_| Err(gone()))
 }
 
-fn spawner() -> io::Result<&'static mpsc::Sender<Request>> {
-    static SPAWNER: OnceLock<Result<mpsc::Sender<Request>, io::ErrorKind>> = OnceLock::new();
+fn spawner() -> io::Result<&'static mpsc::Sender<Job>> {
+    static SPAWNER: OnceLock<Result<mpsc::Sender<Job>, io::ErrorKind>> = OnceLock::new();
     SPAWNER
         .get_or_init(|| {
-            let (sender, requests) = mpsc::channel::<Request>();
+            let (sender, jobs) = mpsc::channel::<Job>();
             std::thread::Builder::new()
                 .name("emdash-spawner".into())
-                .spawn(move || serve(&requests))
+                .spawn(move || serve(&jobs))
                 .map(|_| sender)
                 .map_err(|error| error.kind())
         })
@@ -37,19 +40,10 @@ fn spawner() -> io::Result<&'static mpsc::Sender<Request>> {
         .map_err(|kind| io::Error::from(*kind))
 }
 
-fn serve(requests: &mpsc::Receiver<Request>) {
+fn serve(jobs: &mpsc::Receiver<Job>) {
     // The sender is static, so this ends only with the process.
-    while let Ok(Request {
-        launch: request,
-        reply,
-    }) = requests.recv()
-    {
-        let outcome = launch(&request);
-        // Close our copies of what the child has now, before the answer: a control pipe that we still held would never
-        // report its end.
-        drop(request);
-        // Where nobody waits any more, dropping the outcome ends the child.
-        drop(reply.send(outcome));
+    while let Ok(job) = jobs.recv() {
+        job();
     }
 }
 

@@ -14,6 +14,7 @@ use crate::supervisor::outbox::Event;
 use crate::supervisor::restart::{Failure, Verdict};
 use crate::supervisor::start::{End, Session, StartError, start};
 use crate::supervisor::state::{Effect, Input, State};
+use crate::supervisor::watch::Excess;
 
 /// How long the calls in flight of an unloaded plugin may take to end; the peer gives as much.
 const DRAIN_TIME: Duration = Duration::from_secs(5);
@@ -142,9 +143,15 @@ impl Plugin {
         self.expire(now);
         self.refuse_overdue(now);
         if let Some(session) = self.state.session_mut()
-            && let Some(overdrawn) = session.watch.look(&session.process, now)
+            && let Some(excess) = session.watch.look(&session.process, now)
         {
-            return self.on_overdrawn(overdrawn).await;
+            return match excess {
+                Excess::Overdrawn(overdrawn) => self.on_overdrawn(overdrawn).await,
+                Excess::Unasked => {
+                    session.kill().await;
+                    self.end_process(UNASKED.into()).await;
+                }
+            };
         }
         if self.unused_at().is_some_and(|at| at <= now) {
             self.notice("stopped: nobody needed it; the next call starts it".into());
