@@ -4,8 +4,8 @@ import { warn } from "./log.js";
 
 /** Says it once for the process. */
 export function warnOfGaps({ gaps }: NativeTransportReport): void {
-  if (gaps.length > 0 && !said)
-    warn(`Plugins run with less than Linux gives them by default: ${gaps.join("; ")}`);
+  if (said || gaps.length === 0) return;
+  warn(`Plugins run with less than Linux gives them by default: ${gaps.join("; ")}`);
   said = true;
 }
 

@@ -1,7 +1,7 @@
 /** After a breach: who is told what, who serves next, and what becomes of a plugin that does it again and again. */
 import { expect, it } from "vitest";
 import { useConsole } from "../support/console.js";
-import { childrenOf } from "../support/processes.js";
+import { workerdsOf } from "../support/processes.js";
 import { ask, loadPlugin, makeRunner, useDatabase } from "../support/runner.js";
 import { until } from "../support/until.js";
 
@@ -99,7 +99,7 @@ it("a plugin that breaches five times within a minute meets the circuit breaker,
   });
   expect(await ask(neighbour)).toBe("fine");
   expect(runner.status().plugins.map(({ state }) => state)).toEqual(["open", "serving"]);
-  expect(childrenOf(process.pid)).toHaveLength(1);
+  expect(workerdsOf(process.pid)).toHaveLength(1);
 });
 
 it("a plugin with many calls that never ended is started afresh when it has nothing to do, because each may hold memory", async () => {

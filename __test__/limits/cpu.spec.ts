@@ -114,7 +114,7 @@ describe("processor time", () => {
     );
   });
 
-  it("of a plugin that spins while nothing was asked of it is the kernel's to end", async () => {
+  it("of a plugin that spins while nothing was asked of it is the kernel's to end, or a look's where no kernel does", async () => {
     // Nobody looks at it any more when the loop begins: its call's time has been over for long.
     const body = `setTimeout(() => { for (;;); }, 3000); return "answered"`;
     const plugin = await loadPlugin(makeRunner({ limits: { wallTimeMs: 1000 } }), routeOf(body));

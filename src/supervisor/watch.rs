@@ -141,11 +141,13 @@ impl Watch {
     /// Who has used more than they may, where somebody has.
     pub(super) fn look(&mut self, process: &Process, now: Instant) -> Option<Excess> {
         let used = process.cpu_time().ok()?;
+        if self.ceiling.is_some() && !self.is_asked(now) {
+            self.look_again(now);
+            return self.excess(process, used, now);
+        }
         let overdrawn = self.account.check(used, now).map(Excess::Overdrawn);
         let excess = overdrawn.or_else(|| self.excess(process, used, now));
-        if self.ceiling.is_none() || self.is_asked(now) {
-            let _ = self.extend(process, used);
-        }
+        let _ = self.extend(process, used);
         self.look_again(now);
         excess
     }
