@@ -1,7 +1,7 @@
 /** Plugins that try to take the host with them. Each of these once did. */
 import { expect, it } from "vitest";
 import { useConsole } from "./support/console.js";
-import { childrenOf } from "./support/processes.js";
+import { pluginsOf } from "./support/processes.js";
 import { ask, loadPlugin, makeRunner, routeOf, useDatabase } from "./support/runner.js";
 import { until } from "./support/until.js";
 
@@ -18,7 +18,7 @@ it("terminating a plugin at any moment of its start leaves no process, and none 
     // From right away to about when a start is over.
     for (let turn = 0; turn < at * 20; turn += 1) await new Promise(setImmediate);
     await plugin.terminate();
-    expect(childrenOf(process.pid), `after termination ${at}`).toEqual([]);
+    expect(pluginsOf(process.pid), `after termination ${at}`).toEqual([]);
   }
 });
 

@@ -75,6 +75,24 @@ describe("finding workerd", () => {
     expect(findWorkerd({ EMDASH_WORKERD_BIN: "" }, [site("a")], machine()).ok).toBe(true);
   });
 
+  it.each([
+    ["linux", "arm64", "workerd-linux-arm64/bin/workerd"],
+    ["darwin", "x64", "workerd-darwin-64/bin/workerd"],
+    ["darwin", "arm64", "workerd-darwin-arm64/bin/workerd"],
+    ["win32", "x64", "workerd-windows-64/bin/workerd.exe"],
+  ])("on %s %s is %s, because each platform has its own package", (platform, arch, program) => {
+    const from = site("a", { platformPackage: true });
+    const path = `a/node_modules/@cloudflare/${program}`;
+    write(join(path, "../../package.json"), JSON.stringify({ version: NEW }));
+    const found = findWorkerd({}, [from], machine({ platform, arch, libc: { family: "other" } }));
+    expect(found).toEqual({ ok: false, reason: expect.stringContaining("does not exist") });
+    const binary = { path: write(path, "", 0o755), version: NEW };
+    expect(findWorkerd({}, [from], machine({ platform, arch, libc: { family: "other" } }))).toEqual({
+      ok: true,
+      binary,
+    });
+  });
+
   it("finds the one that this repository is tested with", () => {
     expect(findWorkerd({})).toMatchObject({
       ok: true,

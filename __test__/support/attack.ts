@@ -1,7 +1,7 @@
 /** A plugin that exceeds a limit while a neighbour is asked, and what can be said of both afterwards. */
 import type { SandboxOptions } from "emdash";
 import type { SandboxedPlugin } from "../../host/plugin.js";
-import { childrenOf, workerdsOf } from "./processes.js";
+import { pluginsOf } from "./processes.js";
 import { ask, loadPlugin, makeRunner } from "./runner.js";
 import { until } from "./until.js";
 
@@ -23,7 +23,7 @@ export interface Outcome {
   neighbour: { answered: boolean; failed: number };
   /** What the attacker says next, of itself. */
   next: unknown;
-  /** Plugins' processes that there are while both are loaded, and processes of any kind when neither is. */
+  /** Processes that there are while both are loaded, and when neither is. */
   processes: [loaded: number, afterwards: number];
 }
 
@@ -67,9 +67,9 @@ export async function attack({ body, options, manifest, isBrief, isOver }: Attac
   } while (isGoingOn);
 
   const outcome = { told: await told, neighbour: beside, next: await ping(attacker) };
-  const loaded = workerdsOf(process.pid).length;
+  const loaded = pluginsOf(process.pid).length;
   await runner.terminateAll();
-  return { ...outcome, processes: [loaded, childrenOf(process.pid).length] };
+  return { ...outcome, processes: [loaded, pluginsOf(process.pid).length] };
 }
 
 function ping(plugin: SandboxedPlugin): Promise<unknown> {

@@ -8,6 +8,11 @@ export function workerdsOf(parent: number): number[] {
   return childrenOf(parent).filter((pid) => stat(pid)?.name === "workerd");
 }
 
+/** As `childrenOf`, but for the watchdog that one transport has: it may end a moment after the last plugin. */
+export function pluginsOf(parent: number): number[] {
+  return childrenOf(parent).filter((pid) => !argumentsOf(pid).includes("watch"));
+}
+
 /** Every living child of `parent`. */
 export function childrenOf(parent: number): number[] {
   const pids = readdirSync("/proc").map(Number).filter(Number.isInteger);
@@ -18,6 +23,14 @@ export function childrenOf(parent: number): number[] {
 export function isAlive(pid: number): boolean {
   const state = stat(pid)?.state;
   return state !== undefined && state !== "Z" && state !== "X";
+}
+
+function argumentsOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0");
+  } catch {
+    return [];
+  }
 }
 
 function stat(pid: number): { name: string; state: string; parent: number } | undefined {

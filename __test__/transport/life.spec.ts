@@ -80,7 +80,8 @@ describe("a plugin's process", () => {
     await plugins[0]?.terminate();
     expect(childrenOf(process.pid)).toHaveLength(2);
     await plugins[1]?.terminate();
-    expect(childrenOf(process.pid)).toEqual([]);
+    expect(workerdsOf(process.pid)).toEqual([]);
+    await until(() => childrenOf(process.pid).length === 0, "the watchdog is gone");
   });
 
   it("is watched again when somebody has ended the watchdog", async () => {

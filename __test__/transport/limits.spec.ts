@@ -57,6 +57,15 @@ describe("memory, which nothing refuses a plugin", () => {
 });
 
 describe("the processor", () => {
+  it("may be used for longer than a start may take, in many calls", async () => {
+    const body = `for (const end = Date.now() + 100; Date.now() < end; ); return "done"`;
+    const runner = makeRunner({ limits: { cpuMs: 1000 } });
+    const plugin = await loadPlugin(runner, routeOf(body));
+    for (let call = 0; call < 35; call += 1) expect(await ask(plugin)).toBe("done");
+    // All of them in the same process.
+    expect(runner.status().plugins).toMatchObject([{ starts: 1, failures: 0 }]);
+  });
+
   it("ends a start that takes too much of it", async () => {
     // A busy machine may give it two seconds of processor time in more than five.
     vi.stubEnv("EMDASH_SANDBOX_START_TIMEOUT_MS", "25000");

@@ -5,6 +5,10 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caller {
     /// The process of this number.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "only a Unix socket tells it")
+    )]
     Process(u32),
     /// Somebody on this machine.
     Loopback,

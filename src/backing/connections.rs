@@ -14,6 +14,10 @@ pub(super) struct Connections(Mutex<HashMap<Owner, usize>>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Owner {
     /// A process that was handed the socket's descriptor: nobody else can connect.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "only a Unix socket tells it")
+    )]
     Process(u32),
     /// Somebody on this machine who has shown no token yet. All of them together.
     Stranger,

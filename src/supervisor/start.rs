@@ -95,8 +95,10 @@ pub(super) async fn start(
         .map_err(|e| failed(format!("its process can't be started: {e}")))?;
     let mut output = Output::drain(child.stdout, child.stderr, &blueprint.lines);
     let process = child.process;
-    // Where the kernel does not, a look does, and the start's deadline.
-    let _ = process.bound_cpu(START_CPU);
+    if process.has_kernel_bounds() {
+        // Where it refuses, the start's deadline still holds.
+        let _ = process.bound_cpu(START_CPU);
+    }
     let cgroup = blueprint.hold(process.pid());
     let share = Share::new(blueprint.limits.connections);
 

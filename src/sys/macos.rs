@@ -22,11 +22,10 @@ pub(crate) fn process_usage(process_id: u32) -> io::Result<(Duration, u64)> {
 }
 
 /// From the clock's own ticks, which on Apple's processors are no nanoseconds.
+#[allow(deprecated, reason = "its successor is a crate for three lines")]
 fn in_time(ticks: u64) -> io::Result<Duration> {
-    #[allow(deprecated, reason = "its successor is a crate for three lines")]
     let mut base = libc::mach_timebase_info { numer: 0, denom: 0 };
     // SAFETY: it writes the two numbers to the place that it is given, and keeps no pointer.
-    #[allow(deprecated, reason = "as above")]
     let outcome = unsafe { libc::mach_timebase_info(&raw mut base) };
     if outcome != 0 || base.denom == 0 {
         return Err(io::ErrorKind::Unsupported.into());

@@ -1,11 +1,14 @@
 //! One workerd process: its configuration, its start, its output, its end.
 
+// Text is what Linux alone gives workerd; its tests are for every system.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 mod capnp;
 #[cfg(target_os = "linux")]
 mod cgroup;
 #[cfg(not(target_os = "linux"))]
 #[path = "no_cgroup.rs"]
 mod cgroup;
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 mod config;
 mod door;
 mod guest;

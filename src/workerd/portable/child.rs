@@ -55,7 +55,7 @@ impl Ward {
             .spawn(move || waiting.reap(&report));
         thread.inspect_err(|_| {
             self.kill();
-            self.wait();
+            self.wait(|_| {});
         })?;
         Ok((pipes, exit))
     }
@@ -96,15 +96,17 @@ impl Ward {
     fn reap(&self, report: &Report) {
         // Without the lock, which whoever ends it needs.
         self.until_ended();
-        let exit = self.wait();
-        report.send_replace(Some((exit, Instant::now())));
+        self.wait(|exit| {
+            report.send_replace(Some((exit, Instant::now())));
+        });
     }
 
-    fn wait(&self) -> Exit {
+    fn wait(&self, tell: impl FnOnce(Exit)) {
         // Before its number can become another process's.
         #[cfg(unix)]
-        super::guard::release(self.pid);
-        self.lock().wait().map_or(Exit::Unknown, Exit::from)
+        let _retired = super::guard::release(self.pid);
+        let exit = self.lock().wait().map_or(Exit::Unknown, Exit::from);
+        tell(exit);
     }
 
     #[cfg(unix)]

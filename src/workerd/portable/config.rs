@@ -159,3 +159,96 @@ fn designate(m: &mut Message, of: Struct, pointer: usize, service: &str, entrypo
         m.text(designator, 1, entrypoint);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workerd::guest_modules;
+
+    /// The texts of a message in the order in which a reader that knows no schema finds them, with the first word of data
+    /// of each struct that has one.
+    fn read(message: &[u8]) -> Vec<String> {
+        let words: Vec<_> = message
+            .chunks_exact(8)
+            .map(|word| u64::from_le_bytes(word.try_into().unwrap()))
+            .collect();
+        assert_eq!(
+            words[0],
+            (words.len() as u64 - 1) << 32,
+            "one segment, as long as it says"
+        );
+        let mut found = Vec::new();
+        follow(&words[1..], 0, &mut found);
+        found
+    }
+
+    fn follow(words: &[u64], slot: usize, found: &mut Vec<String>) {
+        let pointer = words[slot];
+        if pointer == 0 {
+            return;
+        }
+        let at = slot + 1 + (pointer as u32 >> 2) as usize;
+        if pointer & 3 == 0 {
+            let size = ((pointer >> 32) as u16 as usize, (pointer >> 48) as usize);
+            return structure(words, at, size, found);
+        }
+        let count = (pointer >> 35) as usize;
+        match pointer >> 32 & 7 {
+            2 => {
+                let bytes: Vec<_> = words[at..].iter().flat_map(|word| word.to_le_bytes()).collect();
+                assert_eq!(bytes[count - 1], 0);
+                found.push(String::from_utf8(bytes[..count - 1].to_vec()).unwrap());
+            }
+            6 => (0..count).for_each(|index| follow(words, at + index, found)),
+            _ => {
+                let tag = words[at];
+                let size = ((tag >> 32) as u16 as usize, (tag >> 48) as usize);
+                let (data, pointers) = size;
+                for index in 0..(tag as u32 >> 2) as usize {
+                    structure(words, at + 1 + index * (data + pointers), size, found);
+                }
+            }
+        }
+    }
+
+    fn structure(words: &[u64], at: usize, (data, pointers): Size, found: &mut Vec<String>) {
+        if data > 0 && words[at] != 0 {
+            found.push(format!("#{}", words[at]));
+        }
+        (0..pointers).for_each(|index| follow(words, at + data + index, found));
+    }
+
+    #[test]
+    fn a_plugin_is_a_text_in_it_whatever_it_contains_and_the_keys_are_the_gates_alone() {
+        let keys = Keys::generate().unwrap();
+        let socket = Secret::generate().unwrap();
+        let hostile = "\"), (name = \"evil\0\u{7f}é🦀";
+        let token = Token::for_tests("claims.mac");
+        let flags = ["--max-heap-size=128".to_owned()];
+        let config = Config {
+            modules: guest_modules(),
+            plugin_code: hostile,
+            binding: "{}",
+            token: &token,
+            v8_flags: &flags,
+        };
+        let ports = Ports {
+            socket: &socket,
+            keys: &keys,
+            backing: 4711,
+        };
+        let mut expected: Vec<&str> = vec!["#1", "main"];
+        for module in guest_modules() {
+            expected.extend([module.name, module.source]);
+        }
+        expected.extend(["plugin.js", hostile, COMPATIBILITY_DATE]);
+        expected.extend(COMPATIBILITY_FLAGS);
+        expected.extend(["#4", "PLUGIN", "{}", "#7", "BACKING", "backing", "main", "Wall"]);
+        expected.extend(["#1", "gate", "gate.js", GATE.source, COMPATIBILITY_DATE]);
+        expected.extend(["#2", "KEY", keys.key.expose(), "#2", "PROOF", keys.proof.expose()]);
+        expected.extend(["#7", "PLUGIN", "main", "#2", "internet"]);
+        expected.extend(["#3", "backing", "127.0.0.1:4711", TOKEN_HEADER, "claims.mac"]);
+        expected.extend([socket.expose(), "127.0.0.1:0", "gate", "--max-heap-size=128"]);
+        assert_eq!(read(&encode(&config, &ports)), expected);
+    }
+}

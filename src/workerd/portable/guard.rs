@@ -21,8 +21,8 @@ struct Guard {
     running: Option<Running>,
 }
 
-/// Dropping it ends the watchdog alone.
-struct Running {
+/// Dropping it ends the watchdog alone, and waits for that.
+pub(super) struct Running {
     child: Child,
     lines: ChildStdin,
 }
@@ -36,14 +36,16 @@ pub(super) fn watch_over(programs: &Programs, pid: u32) -> io::Result<()> {
     guard.wards.insert(pid);
     let outcome = guard.tell_or_restart(programs, pid);
     if outcome.is_err() {
-        guard.forget(pid);
+        drop(guard.forget(pid));
     }
     outcome
 }
 
-/// Must be called before the child is reaped: its number may be another's afterwards.
-pub(super) fn release(pid: u32) {
-    lock().forget(pid);
+/// Must be called before the child is reaped: its number may be another's afterwards. Where the watchdog has nobody left to
+/// watch it is on its way out, and for the caller to drop when it has nothing more urgent to do.
+#[must_use = "it waits when it is dropped"]
+pub(super) fn release(pid: u32) -> Option<Running> {
+    lock().forget(pid)
 }
 
 impl Guard {
@@ -63,16 +65,18 @@ impl Guard {
         Ok(())
     }
 
-    fn forget(&mut self, pid: u32) {
+    fn forget(&mut self, pid: u32) -> Option<Running> {
         if !self.wards.remove(&pid) {
-            return;
+            return None;
         }
+        let running = self.running.as_mut()?;
         if self.wards.is_empty() {
-            self.running = None;
-        } else if let Some(running) = &mut self.running {
-            // One that is gone ends nobody; the next process brings another.
-            let _ = running.tell('-', pid);
+            running.end();
+            return self.running.take();
         }
+        // One that is gone ends nobody; the next process brings another.
+        let _ = running.tell('-', pid);
+        None
     }
 }
 
@@ -96,10 +100,17 @@ impl Running {
     }
 }
 
+impl Running {
+    /// By SIGKILL, so that it does not take the pipe's end for Node's.
+    fn end(&mut self) {
+        // It may have been ended by somebody else.
+        let _ = self.child.kill();
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
-        // By SIGKILL, so that it does not take the pipe's end for Node's.
-        let _ = self.child.kill();
+        self.end();
         let _ = self.child.wait();
     }
 }

@@ -62,7 +62,7 @@ impl Drop for Started {
             // It may have ended by itself.
             let _ = child.kill();
             #[cfg(unix)]
-            guard::release(child.id());
+            let _retired = guard::release(child.id());
             let _ = child.wait();
         }
     }
