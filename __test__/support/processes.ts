@@ -10,7 +10,7 @@ export function workerdsOf(parent: number): number[] {
 
 /** As `childrenOf`, but for the watchdog that one transport has: it may end a moment after the last plugin. */
 export function pluginsOf(parent: number): number[] {
-  return childrenOf(parent).filter((pid) => !argumentsOf(pid).includes("watch"));
+  return process.env.EMDASH_SANDBOX_TRANSPORT === "tcp" ? workerdsOf(parent) : childrenOf(parent);
 }
 
 /** Every living child of `parent`. */
@@ -23,14 +23,6 @@ export function childrenOf(parent: number): number[] {
 export function isAlive(pid: number): boolean {
   const state = stat(pid)?.state;
   return state !== undefined && state !== "Z" && state !== "X";
-}
-
-function argumentsOf(pid: number): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "latin1").split("\0");
-  } catch {
-    return [];
-  }
 }
 
 function stat(pid: number): { name: string; state: string; parent: number } | undefined {
