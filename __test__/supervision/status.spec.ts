@@ -31,6 +31,7 @@ describe("of a runner", () => {
       unavailableReason: null,
       workerd: { path: expect.stringMatching(/workerd$/), version: expect.stringMatching(/^1\.\d{8}\.\d+$/) },
       jail: expect.objectContaining({ mode: "auto", layers: expect.arrayContaining([expect.anything()]) }),
+      transport: { name: "unix", gaps: [] },
       limits: expect.objectContaining({ wallTimeMs: 30_000, memoryMb: 128 }),
       plugins: [],
     });
@@ -59,6 +60,7 @@ describe("of a runner", () => {
       unavailableReason: said,
       workerd: null,
       jail: null,
+      transport: null,
       limits: null,
       plugins: [],
     });
