@@ -5,14 +5,14 @@ pub(crate) mod frame;
 mod lane;
 mod reasons;
 mod uploads;
+mod wire;
+mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt};
-use tokio::net::UnixStream;
+use futures_util::StreamExt;
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes, protocol::WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
@@ -22,6 +22,8 @@ use self::lane::MAX_FRAME_BYTES;
 pub(crate) use self::lane::MAX_LARGE_FRAME_BYTES;
 pub(crate) use self::reasons::Reasons;
 pub(crate) use self::uploads::Uploads;
+use self::wire::Wire;
+use self::writer::Writer;
 use crate::egress::{Grant, Share};
 use crate::workerd::PrivateSocket;
 
@@ -34,7 +36,7 @@ const INBOX_FRAMES: usize = 64;
 /// The host's end. Dropping it closes the connection.
 #[derive(Debug)]
 pub(crate) struct Channel {
-    outbox: mpsc::UnboundedSender<Utf8Bytes>,
+    writer: Arc<Writer>,
     inbox: mpsc::Receiver<Received>,
     delivery: Delivery,
     budget: Arc<Budget>,
@@ -173,21 +175,20 @@ impl Channel {
 
     /// `share` is what the plugin may take of the way out.
     pub(crate) async fn open(socket: Arc<PrivateSocket>, share: Share) -> Result<Self, ChannelError> {
-        let stream = socket.connect().await?;
+        let stream = Arc::new(socket.connect().await?);
         let config = WebSocketConfig::default()
             .max_message_size(Some(MAX_MESSAGE_BYTES))
             .max_frame_size(Some(MAX_MESSAGE_BYTES));
-        let (connection, _) = client_async_with_config("ws://plugin/channel", stream, Some(config))
+        let wire = Wire(Arc::clone(&stream));
+        let (connection, _) = client_async_with_config("ws://plugin/channel", wire, Some(config))
             .await
             .map_err(|error| ChannelError::Handshake(Box::new(error)))?;
-        let (sink, stream) = connection.split();
-        let (outbox, outgoing) = mpsc::unbounded_channel();
         let (delivery, inbox) = Delivery::new(share);
         let budget = Arc::new(Budget::default());
-        tokio::spawn(write(sink, outgoing, Arc::clone(&budget)));
-        tokio::spawn(read(stream, delivery.received.clone()));
+        let writer = Writer::new(stream, Arc::clone(&budget));
+        tokio::spawn(read(connection, delivery.received.clone()));
         Ok(Self {
-            outbox,
+            writer,
             inbox,
             delivery,
             budget,
@@ -210,9 +211,7 @@ impl Channel {
     /// Never waits. What can't be sent any more is dropped: its answer could not come either.
     pub(crate) fn send(&self, frame: String) {
         if frame.len() <= MAX_FRAME_BYTES {
-            self.budget.take(frame.len());
-            let _ = self.outbox.send(frame.into());
-            return;
+            return self.writer.send(frame);
         }
         let number = self.last_stored.fetch_add(1, Ordering::Relaxed);
         self.send_over_lane(format!("/frames/{number}"), frame.into(), frame::stored(number));
@@ -221,8 +220,8 @@ impl Channel {
     /// Leaves `body` with the guest, and then sends the frame that tells it so.
     fn send_over_lane(&self, path: String, body: Bytes, notice: String) {
         let bytes = body.len();
-        self.budget.take(bytes + notice.len());
-        let (socket, outbox) = (Arc::clone(&self.socket), self.outbox.clone());
+        self.budget.take(bytes);
+        let (socket, writer) = (Arc::clone(&self.socket), Arc::clone(&self.writer));
         let (lane, budget) = (Arc::clone(&self.lane), Arc::clone(&self.budget));
         let received = self.delivery.received.clone();
         tokio::spawn(async move {
@@ -233,7 +232,7 @@ impl Channel {
             budget.give_back(bytes);
             // Nobody hears either when the process has ended.
             match taken {
-                Ok(()) => drop(outbox.send(notice.into())),
+                Ok(()) => writer.send(notice),
                 Err(error) => drop(received.send(Received::Closed(error.into())).await),
             }
         });
@@ -248,30 +247,13 @@ impl Channel {
     }
 }
 
-type Connection = WebSocketStream<UnixStream>;
-
-/// Everything that waits goes out in one flush.
-async fn write(
-    mut sink: SplitSink<Connection, Message>,
-    mut outgoing: mpsc::UnboundedReceiver<Utf8Bytes>,
-    budget: Arc<Budget>,
-) {
-    while let Some(frame) = outgoing.recv().await {
-        let mut bytes = frame.len();
-        let mut fed = sink.feed(Message::Text(frame)).await;
-        while let (Ok(()), Ok(frame)) = (&fed, outgoing.try_recv()) {
-            bytes += frame.len();
-            fed = sink.feed(Message::Text(frame)).await;
-        }
-        if fed.is_err() || sink.flush().await.is_err() {
-            // The reader sees the same end and reports it.
-            return;
-        }
-        budget.give_back(bytes);
+impl Drop for Channel {
+    fn drop(&mut self) {
+        self.writer.close();
     }
 }
 
-async fn read(mut stream: SplitStream<Connection>, received: mpsc::Sender<Received>) {
+async fn read(mut stream: WebSocketStream<Wire>, received: mpsc::Sender<Received>) {
     let end = loop {
         let text = tokio::select! {
             message = stream.next() => match message {
