@@ -23,7 +23,7 @@ pub(crate) use self::lane::MAX_LARGE_FRAME_BYTES;
 pub(crate) use self::reasons::Reasons;
 pub(crate) use self::uploads::Uploads;
 use self::wire::Wire;
-use self::writer::Writer;
+pub(crate) use self::writer::Writer;
 use crate::egress::{Grant, Share};
 use crate::workerd::PrivateSocket;
 
@@ -166,6 +166,11 @@ impl Channel {
     /// What waits for the guest to read it.
     pub(crate) fn budget(&self) -> Arc<Budget> {
         Arc::clone(&self.budget)
+    }
+
+    /// For frames that another thread writes.
+    pub(crate) fn writer(&self) -> Arc<Writer> {
+        Arc::clone(&self.writer)
     }
 
     /// For frames that come another way than the WebSocket.

@@ -193,15 +193,19 @@ async fn pump(writer: Arc<Writer>) {
 }
 
 #[cfg(test)]
+impl Writer {
+    /// One, and the guest's end.
+    pub(crate) fn pair() -> (Arc<Self>, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        (Self::new(Arc::new(ours), Arc::default()), theirs)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use tokio::io::AsyncReadExt;
 
     use super::*;
-
-    fn pair() -> (Arc<Writer>, UnixStream) {
-        let (ours, theirs) = UnixStream::pair().unwrap();
-        (Writer::new(Arc::new(ours), Arc::default()), theirs)
-    }
 
     /// The texts of so many frames, in order, as RFC 6455 (5.2) has them.
     async fn read(stream: &mut UnixStream, count: usize) -> Vec<String> {
@@ -227,7 +231,7 @@ mod tests {
 
     #[tokio::test]
     async fn frames_of_every_length_arrive_in_order_also_when_the_socket_is_full() {
-        let (writer, mut guest) = pair();
+        let (writer, mut guest) = Writer::pair();
         let texts: Vec<_> = [0, 2, 124, 126, 128, 65_534, 65_536, 900_000, 4, 900_000]
             .map(text)
             .into();
@@ -241,7 +245,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_written_now_overtakes_nothing_and_is_finished_later_where_the_socket_fills_up() {
-        let (writer, mut guest) = pair();
+        let (writer, mut guest) = Writer::pair();
         writer.send(text(10));
         assert_eq!(writer.send_now(text(20)), Err(text(20)), "one waits");
         assert_eq!(read(&mut guest, 1).await, [text(10)]);
@@ -256,7 +260,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_guest_sees_the_end_and_nothing_is_taken_afterwards() {
-        let (writer, mut guest) = pair();
+        let (writer, mut guest) = Writer::pair();
         writer.close();
         assert_eq!(writer.send_now(text(20)), Err(text(20)));
         writer.send(text(20));

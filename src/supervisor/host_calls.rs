@@ -12,7 +12,7 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// Operations of one invocation that are under way at once; further ones wait for their turn. More at once make a
 /// database no faster, and make whoever else asks it wait.
-const MAX_CALLS_OF_ONE: usize = 32;
+pub(super) const MAX_CALLS_OF_ONE: usize = 32;
 
 /// Numbered by us: the guest's own numbers may come twice. `W` is the work that waits for its turn.
 #[derive(Debug)]
@@ -81,6 +81,15 @@ impl<W> HostCalls<W> {
         } = self.calls.remove(&number)?;
         self.bytes -= bytes;
         Some((call, self.next_of(invocation)))
+    }
+
+    /// The guest's number of a call that is under way.
+    pub(super) fn guests(&self, number: u64) -> Option<u64> {
+        self.calls.get(&number).map(|call| call.call)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
     }
 
     fn next_of(&mut self, invocation: u64) -> Option<W> {

@@ -3,6 +3,7 @@
 pub(crate) mod authority;
 mod code;
 mod complaint;
+mod deputy;
 mod fetches;
 mod host_calls;
 mod invocations;
@@ -30,6 +31,7 @@ use tokio::sync::{Semaphore, mpsc};
 pub(crate) use self::code::Code;
 use self::code::CodeHash;
 pub(crate) use self::complaint::{complaint_of_guest, explanation};
+use self::deputy::{Dealt, Desk};
 use self::journal::Journal;
 pub use self::message::{Answer, Kind};
 use self::message::{Call, Command};
@@ -164,6 +166,7 @@ impl Supervisor {
         let number = plugins.last_number;
         let (commands, received) = mpsc::unbounded_channel();
         let board = Arc::new(Board::new(&manifest.id, &manifest.version));
+        let desk = Arc::new(Desk::default());
         let label: Arc<str> = sanitise_line(manifest.id.as_bytes()).into();
         let journal = Journal::new(label, Arc::clone(&self.outbox));
         let subject = Subject {
@@ -174,6 +177,7 @@ impl Supervisor {
             limits: self.limits.clone(),
             timing: self.timing.clone(),
             board: Arc::clone(&board),
+            desk: Arc::clone(&desk),
             on_ready: self.on_ready(hash),
         };
         let actor = Plugin::new(subject, names.clone(), Arc::clone(&self.outbox), received);
@@ -185,7 +189,11 @@ impl Supervisor {
             Loaded {
                 manifest: manifest.clone(),
                 code: hash,
-                actor: Actor { commands, board },
+                actor: Actor {
+                    commands,
+                    board,
+                    desk,
+                },
             },
         );
         Ok(Load {
@@ -197,17 +205,21 @@ impl Supervisor {
     }
 
     /// Ends in a [`Event::Done`] or [`Event::Failed`] for `request`. `payload` must be JSON text.
-    pub fn invoke(&self, plugin: u32, request: u64, kind: Kind, name: String, payload: String) {
-        self.send(
-            plugin,
-            Call::Invoke {
-                request,
-                kind,
-                name,
-                payload,
-            },
+    pub fn invoke(&self, plugin: u32, request: u64, kind: Kind, name: String, mut payload: String) {
+        if let Some(Loaded { actor, .. }) = self.lock().loaded.get(&plugin) {
+            match actor.desk.invoke(request, kind, &name, payload) {
+                Dealt::Sent => return,
+                Dealt::SentAndWake => return actor.wake(),
+                Dealt::Back(same) => payload = same,
+            }
+        }
+        let call = Call::Invoke {
             request,
-        );
+            kind,
+            name,
+            payload,
+        };
+        self.send(plugin, call, request);
     }
 
     /// Ends in [`Event::Done`] when the plugin's process serves.
@@ -226,8 +238,12 @@ impl Supervisor {
         let plugins = self.lock();
         let actor = plugins.loaded.get(&plugin).map(|loaded| &loaded.actor);
         if let Some(actor) = actor.or_else(|| plugins.draining.get(&plugin)) {
-            // An actor that is gone needs no answer.
-            let _ = actor.commands.send(Command::Answer { call, result });
+            match actor.desk.answer(call, result) {
+                Dealt::Sent => {}
+                Dealt::SentAndWake => actor.wake(),
+                // An actor that is gone needs no answer.
+                Dealt::Back(result) => drop(actor.commands.send(Command::Answer { call, result })),
+            }
         }
     }
 
@@ -300,7 +316,7 @@ impl Supervisor {
 
     fn send(&self, plugin: u32, call: Call, request: u64) {
         let sent = match self.lock().loaded.get(&plugin) {
-            Some(loaded) => loaded.actor.commands.send(Command::Call(call)).is_ok(),
+            Some(Loaded { actor, .. }) => actor.call(call),
             None => false,
         };
         if !sent {

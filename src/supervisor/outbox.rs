@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crate::bridge::Operation;
 use crate::error::Error;
 use crate::supervisor::authority::Authority;
+use crate::supervisor::message::Kind;
 use crate::workerd::Stream;
 
 /// A message for the JavaScript half.
@@ -73,6 +74,16 @@ pub enum Log {
 pub struct Names {
     pub hooks: Vec<String>,
     pub routes: Vec<String>,
+}
+
+impl Names {
+    pub(super) fn has(&self, kind: Kind, name: &str) -> bool {
+        let names = match kind {
+            Kind::Hook => &self.hooks,
+            Kind::Route => &self.routes,
+        };
+        names.iter().any(|own| own == name)
+    }
 }
 
 /// Events that JavaScript takes in one go. In between its event loop turns, whatever plugins do.

@@ -7,7 +7,8 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use super::code::CodeHash;
-use super::message::Command;
+use super::deputy::Desk;
+use super::message::{Call, Command};
 use super::state::ENDED;
 use super::status::{Board, PluginStatus};
 use crate::limits::Limits;
@@ -34,6 +35,26 @@ pub(super) struct Loaded {
 pub(super) struct Actor {
     pub(super) commands: Commands,
     pub(super) board: Arc<Board>,
+    pub(super) desk: Arc<Desk>,
+}
+
+impl Actor {
+    /// Whether it is there to hear it.
+    pub(super) fn call(&self, call: Call) -> bool {
+        self.desk
+            .relieve(|| self.commands.send(Command::Call(call)).is_ok())
+    }
+
+    pub(super) fn wake(&self) {
+        // An actor that is gone has told everybody so.
+        let _ = self.commands.send(Command::Wake);
+    }
+
+    pub(super) fn status(&self) -> PluginStatus {
+        let mut status = self.board.read();
+        status.in_flight += self.desk.begun();
+        status
+    }
 }
 
 /// A host operation, as it was told to JavaScript.
@@ -85,7 +106,7 @@ impl Plugins {
             .chain(draining.filter(|(_, actor)| !actor.commands.is_closed()))
             .collect();
         actors.sort_unstable_by_key(|(number, _)| *number);
-        let statuses = actors.into_iter().map(|(_, actor)| actor.board.read());
+        let statuses = actors.into_iter().map(|(_, actor)| actor.status());
         // One that has ended may be there for a moment, until its actor is gone.
         statuses.filter(|status| status.state != ENDED).collect()
     }

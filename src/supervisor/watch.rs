@@ -65,6 +65,11 @@ impl Watch {
     pub(super) fn begin(&mut self, process: &Process, invocation: u64, now: Instant) {
         // A process that has ended is reported another way.
         let Ok(used) = process.cpu_time() else { return };
+        self.began(process, invocation, used, now);
+    }
+
+    /// The same for one that began a moment ago, when the process had used so much.
+    pub(super) fn began(&mut self, process: &Process, invocation: u64, used: Duration, now: Instant) {
         self.account.begin(invocation, used, now);
         // What was used since the last look must not be missing now; where the kernel does not let us move the bound it
         // stays, which is the safe side.
@@ -107,6 +112,11 @@ impl Watch {
     pub(super) fn memory(&self, process: &Process) -> u64 {
         let own = process.memory().map_or(0, |memory| memory.own);
         own.saturating_sub(self.own_at_first)
+    }
+
+    /// How soon it must be looked at when an invocation begins now.
+    pub(super) fn looks_within(&self) -> Duration {
+        self.step_while_open().min(self.wall_time)
     }
 
     fn look_again(&mut self, now: Instant) {

@@ -27,7 +27,7 @@ use self::launch::Launch;
 pub use self::launch::Programs;
 pub use self::output::Stream;
 pub(crate) use self::output::{LineSink, Output};
-pub(crate) use self::process::{Exit, Process};
+pub(crate) use self::process::{CpuClock, Exit, Process};
 pub(crate) use self::readiness::listening;
 pub(crate) use self::sanitise::{sanitise_line, sanitise_text};
 pub(crate) use self::socket::PrivateSocket;

@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::process::{Signal, pidfd_send_signal};
 use tokio::io::unix::AsyncFd;
@@ -49,6 +50,13 @@ impl Process {
         Ok((Self { pid, pidfd, exit }, streams))
     }
 
+    pub(crate) fn clock(&self) -> CpuClock {
+        CpuClock {
+            pid: self.pid,
+            exit: self.exit.clone(),
+        }
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
@@ -78,6 +86,36 @@ impl Process {
         let mut exit = self.exit.clone();
         let ended = exit.wait_for(Option::is_some).await.map(|ended| *ended);
         ended.ok().flatten().unwrap_or((Exit::Unknown, Instant::now()))
+    }
+}
+
+/// The processor time of a process, also for other threads than the io thread, which reaps it.
+#[derive(Debug, Clone)]
+pub(crate) struct CpuClock {
+    pid: u32,
+    exit: watch::Receiver<Option<(Exit, Instant)>>,
+}
+
+impl CpuClock {
+    /// # Errors
+    /// When the process has ended. (One that is reaped at this very moment may be mistaken for another process, if the
+    /// kernel has given its number away already: it gives all the others first.)
+    pub(crate) fn read(&self) -> io::Result<Duration> {
+        if self.exit.borrow().is_some() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        crate::sys::process_cpu_time(self.pid)
+    }
+}
+
+#[cfg(test)]
+impl CpuClock {
+    /// This process's own; it stops with `is_over`.
+    pub(crate) fn own(is_over: bool) -> Self {
+        let exit = is_over.then(|| (Exit::Code(0), Instant::now()));
+        let pid = std::process::id();
+        let exit = watch::channel(exit).1;
+        Self { pid, exit }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::json;
 use crate::limits::ms_text;
 use crate::limits::sizes::MAX_DEPTH;
 use crate::supervisor::message::{Call, Kind};
-use crate::supervisor::outbox::{Event, Names};
+use crate::supervisor::outbox::Event;
 use crate::supervisor::state::{Input, State};
 use crate::workerd::sanitise_line;
 
@@ -154,15 +154,5 @@ impl Plugin {
 
     pub(super) fn fail(&self, request: u64, error: Error) {
         self.outbox.push(Event::Failed { request, error });
-    }
-}
-
-impl Names {
-    fn has(&self, kind: Kind, name: &str) -> bool {
-        let names = match kind {
-            Kind::Hook => &self.hooks,
-            Kind::Route => &self.routes,
-        };
-        names.iter().any(|own| own == name)
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::authority::LoadAuthority;
+use super::deputy::{Begun, Deputy, Desk};
 use super::fetches::Fetches;
 use super::host_calls::HostCalls;
 use super::invocations::Invocations;
@@ -46,6 +47,7 @@ pub(super) struct Subject {
     pub(super) limits: Limits,
     pub(super) timing: Timing,
     pub(super) board: Arc<Board>,
+    pub(super) desk: Arc<Desk>,
     /// Called at each start that succeeded.
     pub(super) on_ready: OnReady,
 }
@@ -114,8 +116,11 @@ impl Plugin {
     /// Runs until the plugin is unloaded and its process is gone.
     pub(super) async fn run(mut self) {
         while !matches!(self.state, State::Ended) {
-            match self.next().await {
+            let next = self.next().await;
+            self.read_notes();
+            match next {
                 Next::Command(Command::Call(call)) => self.on_call(call).await,
+                Next::Command(Command::Wake) => {}
                 Next::Command(Command::Answer { call, result }) => self.on_answer(call, result),
                 Next::Command(Command::Terminate { within }) => self.on_terminate(within).await,
                 Next::Started(outcome) => self.on_started(*outcome).await,
@@ -149,6 +154,7 @@ impl Plugin {
         let timer = self.next_timer();
         let reads = self.calls.has_room();
         let is_draining = self.drain.is_some();
+        self.leave_desk(timer);
         let session = self.state.session_mut();
         tokio::select! {
             command = self.commands.recv(), if self.is_held => {
@@ -160,6 +166,48 @@ impl Plugin {
             Some(next) = hear(session, reads) => next,
             () = self.fetches.one_ended(), if is_draining => Next::FetchEnded,
             Some(()) = maybe(timer.map(tokio::time::sleep_until)) => Next::Timer,
+        }
+    }
+
+    /// Lets JavaScript's thread act for it while it sleeps, until `wakes_at` at the latest.
+    fn leave_desk(&mut self, wakes_at: Option<Instant>) {
+        let (State::Serving(session), Some(names)) = (&self.state, &self.names) else {
+            return;
+        };
+        self.subject.desk.leave(|| {
+            self.commands.is_empty().then(|| Deputy {
+                writer: session.channel.writer(),
+                clock: session.process.clock(),
+                names: Arc::clone(names),
+                calls: std::mem::take(&mut self.calls),
+                next: self.invocations.next(),
+                in_flight: self.invocations.len(),
+                wakes_at,
+                looks_within: session.watch.looks_within(),
+                begun: Vec::new(),
+                is_relieved: false,
+            })
+        });
+    }
+
+    /// What has been done for it meanwhile comes before all that can follow from it.
+    fn read_notes(&mut self) {
+        let Some(Deputy { calls, begun, .. }) = self.subject.desk.take() else {
+            return;
+        };
+        self.calls = calls;
+        for Begun {
+            request,
+            label,
+            at,
+            used,
+        } in begun
+        {
+            self.last_used = at;
+            let number = self.invocations.begin(request, label, at);
+            if let Some(session) = self.state.session_mut() {
+                session.watch.began(&session.process, number, used, at);
+            }
         }
     }
 
@@ -185,6 +233,7 @@ impl Plugin {
 /// Whoever still waits when the actor ends, by whatever way, hears of it.
 impl Drop for Plugin {
     fn drop(&mut self) {
+        self.read_notes();
         self.authority.end();
         const REASON: &str = "its supervisor ended";
         self.fail_in_flight(REASON);
