@@ -440,6 +440,7 @@ fn a_kernel_that_lacks_a_layer_starts_the_program_without_it_or_not_at_all_as_it
     for (lack, missing) in [
         ("landlock", &["scope", "network", "files"][..]),
         ("forbidden:landlock", &["scope", "network", "files"]),
+        ("landlock-rules", &["files"]),
         ("seccomp", &["calls"]),
         ("landlock,seccomp", &["scope", "network", "files", "calls"]),
     ] {
@@ -483,4 +484,32 @@ fn a_script_is_refused_with_the_reason_because_its_interpreter_would_be_another_
         "{}",
         text(&output.stderr)
     );
+}
+
+#[test]
+fn a_script_costs_the_layer_that_it_can_not_have_and_no_other() {
+    let there = layers();
+    let asked: Vec<_> = ["files", "network", "scope"]
+        .into_iter()
+        .filter(|layer| there.contains(layer))
+        .collect();
+    if asked.len() == 1 {
+        println!("skipped: this kernel's Landlock has no layer but files");
+        return;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let script = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(script.path(), format!("#!/bin/sh\nexec {PROBE} tcp {address}\n")).unwrap();
+    std::fs::set_permissions(script.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let script = script.into_temp_path();
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let output = start(
+        &mut launcher(&format!("try:{}", asked.join(",")), &[script.as_os_str()]),
+        &[reader.as_fd()],
+    );
+    let told = text(&output.stderr);
+    assert_eq!(told.matches("the jail lacks its layer").count(), 1, "{told}");
+    assert!(told.contains("the jail lacks its layer files: "), "{told}");
+    assert!(outcome(&output).starts_with("refused: "), "{}", outcome(&output));
 }

@@ -9,6 +9,7 @@ mod process;
 use std::fmt;
 use std::io;
 
+use self::landlock::Fault;
 use crate::program::Program;
 
 /// Layers that hold on their own, by the names that the addon and its report use.
@@ -102,15 +103,28 @@ impl Plan {
             .into_iter()
             .filter(|layer| self.layers.contains(layer))
             .collect();
-        // They share one ruleset. Should the kernel refuse the later ones, the first may hold all the same.
-        while let Some(&last) = asked.last() {
-            match landlock::restrict(program, &asked) {
-                Ok(()) => break,
-                Err(error) => self.refused(last, error)?,
+        let mut made_of = None;
+        if asked.contains(&Files) {
+            match libraries::of(program) {
+                Ok(found) => made_of = Some(found),
+                // A fault of the program's, not of the kernel's: the other two can do without its files.
+                Err(error) => self.without(Files, error, &mut asked)?,
             }
-            asked.pop();
+        }
+        // They share one ruleset. Should the kernel refuse one of them, the others may hold all the same.
+        while let Some(&last) = asked.last() {
+            let rules = made_of.as_ref().filter(|_| asked.contains(&Files));
+            match landlock::restrict(program, rules, &asked) {
+                Ok(()) => break,
+                Err(Fault { layer, error }) => self.without(layer.unwrap_or(last), error, &mut asked)?,
+            }
         }
         Ok(())
+    }
+
+    fn without(&self, lost: Layer, error: io::Error, asked: &mut Vec<Layer>) -> Result<(), Refused> {
+        asked.retain(|layer| *layer != lost);
+        self.refused(lost, error)
     }
 
     fn one(&self, layer: Layer, apply: impl FnOnce() -> io::Result<()>) -> Result<(), Refused> {
