@@ -30,7 +30,7 @@ export const processEngine: Engine = (options) => {
   const { addon, launcher } = native.native;
   const settings = nativeOptions(options, { launcher, workerd: workerd.binary.path }, process.env);
   const jail = addon.jailReport(settings.jail);
-  const refusal = jailRefusal(jail);
+  const refusal = jailRefusal(jail, workerd.binary.path);
   if (refusal !== null) return { ok: false, reason: refusal };
   const means = { workerd: workerd.binary, jail };
   return { ok: true, create: (wake) => new addon.NativeRunner(settings, wake), means };

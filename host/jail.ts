@@ -1,16 +1,46 @@
 /** What the jail around each plugin's process comes to: said once, and a reason to run no plugin where it must hold. */
+import { closeSync, openSync, readSync } from "node:fs";
 import type { NativeJailReport } from "../index.js";
 import { warn } from "./log.js";
 
-/** Why no plugin may run, with the remedy, or null. What `auto` lacks is logged, once for the process. */
-export function jailRefusal({ mode, missing }: NativeJailReport): string | null {
-  if (missing === null || mode === "off") return null;
-  if (mode === "require") {
+/** Why no plugin may run by this workerd, with the remedy, or null. What `auto` lacks is logged, once for the process. */
+export function jailRefusal({ mode, missing, layers }: NativeJailReport, workerd: string): string | null {
+  if (mode === "off") return null;
+  if (mode === "require" && missing !== null) {
     return `EMDASH_SANDBOX_JAIL is require, and the jail would lack ${missing}. Or set it to auto`;
   }
-  if (!said) warn(`The jail around plugins lacks ${missing}`);
-  said = true;
+  if (layers.some(({ name, enforced }) => enforced && FOR_A_PROGRAM.has(name)) && !isProgram(workerd)) {
+    const { arch } = process;
+    const binary = `node_modules/@cloudflare/workerd-linux-${arch === "x64" ? "64" : arch}/bin/workerd`;
+    return `${workerd} is a script, which the jail would let start nothing. Let EMDASH_WORKERD_BIN name workerd's binary itself, as ${binary}`;
+  }
+  if (missing !== null && !said) {
+    warn(`The jail around plugins lacks ${missing}`);
+    said = true;
+  }
   return null;
 }
 
 let said = false;
+
+/** The layers that are made for one program, and end what becomes another. */
+const FOR_A_PROGRAM = new Set(["files", "calls"]);
+
+/** Whether the kernel executes the file itself (ELF). What can't be read may be one: its start will say why it can't. */
+function isProgram(path: string): boolean {
+  const magic = Buffer.alloc(ELF.length);
+  let file: number;
+  try {
+    file = openSync(path, "r");
+  } catch {
+    return true;
+  }
+  try {
+    readSync(file, magic, 0, magic.length, 0);
+  } finally {
+    closeSync(file);
+  }
+  return magic.toString("latin1") === ELF;
+}
+
+const ELF = "\x7fELF";
