@@ -67,6 +67,10 @@ pub(crate) fn attempt(name: &str, arguments: &[&str]) -> io::Result<()> {
         "abstract" => UnixStream::connect_addr(&SocketAddr::from_abstract_name(argument(0)?)?).map(drop),
         "named" => UnixStream::connect(argument(0)?).map(drop),
         "named-by-descriptor" => named_by_descriptor(argument(0)?),
+        "named-below-descriptor" => {
+            let folder = File::open(argument(0)?)?;
+            raw::connect(format!("{}/s", folder.as_raw_fd()).as_bytes())
+        }
         "datagram" => UnixDatagram::unbound()?.send_to(b"x", argument(0)?).map(drop),
         "datagram-of-a-pair" => UnixDatagram::pair()?.0.send_to(b"x", argument(0)?).map(drop),
         "listen-by-name" => std::os::unix::net::UnixListener::bind(argument(0)?).map(drop),

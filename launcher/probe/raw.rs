@@ -57,3 +57,18 @@ pub(crate) fn clone(flags: i32) -> io::Result<()> {
         _ => Ok(()),
     }
 }
+
+/// Connects a Unix socket to a name that is no longer than its bytes: the kernel needs no end of it.
+pub(crate) fn connect(name: &[u8]) -> io::Result<()> {
+    let family = i32::from(AF_UNIX.cast_signed());
+    let socket = call(libc::SYS_socket, &[family.into(), libc::SOCK_STREAM.into(), 0])?;
+    let address_bytes = [AF_UNIX.to_ne_bytes().as_slice(), name].concat();
+    let length = c_long::try_from(address_bytes.len()).map_err(io::Error::other)?;
+    call(
+        libc::SYS_connect,
+        &[socket, address(address_bytes.as_slice()), length],
+    )
+    .map(drop)
+}
+
+const AF_UNIX: libc::sa_family_t = 1;

@@ -18,7 +18,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use support::{LAUNCHER, LAYERS, PROBE, launcher, start, text};
+use support::{LAUNCHER, LAYERS, PROBE, launcher, leaking, start, text};
 
 /// One thing to try, and the layers of which each alone prevents it.
 struct Attempt {
@@ -37,8 +37,7 @@ struct Outside {
         TcpListener,
         Option<TcpListener>,
         UdpSocket,
-        UnixListener,
-        UnixListener,
+        [UnixListener; 3],
         UnixDatagram,
     ),
 }
@@ -59,6 +58,7 @@ impl Outside {
         let unnamed =
             UnixListener::bind_addr(&SocketAddr::from_abstract_name(&abstract_name).unwrap()).unwrap();
         let named = UnixListener::bind(path("postgres")).unwrap();
+        let short = UnixListener::bind(path("s")).unwrap();
         let datagrams = UnixDatagram::bind(path("log")).unwrap();
 
         let this = std::process::id().to_string();
@@ -125,6 +125,7 @@ impl Outside {
             everyones("abstract", &[&abstract_name], &["scope", "calls"]),
             everyones("named", &[&path("postgres")], &["calls"]),
             everyones("named-by-descriptor", &[&path("postgres")], &["calls"]),
+            everyones("named-below-descriptor", &[&path("")], &["calls"]),
             everyones("datagram", &[&path("log")], &["calls"]),
             everyones("datagram-of-a-pair", &[&path("log")], &["calls"]),
             everyones("listen-by-name", &[&path("listener")], &["files", "calls"]),
@@ -158,7 +159,7 @@ impl Outside {
         Self {
             folder,
             attempts,
-            _listening: (tcp, tcp6, udp, unnamed, named, datagrams),
+            _listening: (tcp, tcp6, udp, [unnamed, named, short], datagrams),
         }
     }
 
@@ -290,6 +291,20 @@ fn what_workerd_needs_works_within_all_of_them() {
     let program = [PROBE, "connect-descriptor", "{fd:0}"];
     let output = start(&mut launcher(&format!("must:{all}"), &program), &[name.as_fd()]);
     assert_eq!(outcome(&output), "done", "{}", text(&output.stderr));
+}
+
+#[test]
+fn descriptors_that_the_parent_leaks_make_no_room_for_longer_addresses() {
+    let folder = tempfile::tempdir().unwrap();
+    let _listener = UnixListener::bind(folder.path().join("s")).unwrap();
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let this = std::process::id().to_string();
+    let mut command = leaking(&[LAUNCHER, &this, "must:calls", PROBE, "named-below-descriptor"]);
+    command.arg(folder.path());
+    assert_eq!(
+        outcome(&start(&mut command, &[reader.as_fd()])),
+        "refused: Function not implemented (os error 38)"
+    );
 }
 
 #[test]

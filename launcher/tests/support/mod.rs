@@ -32,7 +32,7 @@ pub(crate) fn start(command: &mut Command, descriptors: &[BorrowedFd<'_>]) -> Ou
         None,
     )
     .unwrap();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     assert!(ancillary.push(SendAncillaryMessage::ScmRights(descriptors)));
     sendmsg(&ours, &[IoSlice::new(b"!")], &mut ancillary, SendFlags::empty()).unwrap();
@@ -52,6 +52,14 @@ pub(crate) fn launcher<S: AsRef<OsStr>>(jail: &str, program: &[S]) -> Command {
         .arg(std::process::id().to_string())
         .arg(jail)
         .args(program);
+    command
+}
+
+/// A shell that has all descriptors of one digit open and becomes the program: the parent is still this process.
+pub(crate) fn leaking(program: &[&str]) -> Command {
+    let mut command = Command::new("/bin/sh");
+    let open = "exec 3</dev/null 4<&3 5<&3 6<&3 7<&3 8<&3 9<&3; exec \"$@\"";
+    command.args(["-c", open, "sh"]).args(program);
     command
 }
 
