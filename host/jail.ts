@@ -4,11 +4,11 @@ import type { NativeJailReport } from "../index.js";
 import { warn } from "./log.js";
 
 /** Why no plugin may run by this workerd, with the remedy, or null. What `auto` lacks is logged, once for the process. */
-export function jailRefusal({ mode, missing, layers }: NativeJailReport, workerd: string): string | null {
+export function jailRefusal(report: NativeJailReport, workerd: string): string | null {
+  const { mode, missing, layers } = report;
   if (mode === "off") return null;
-  if (mode === "require" && missing !== null) {
-    return `EMDASH_SANDBOX_JAIL is require, and the jail would lack ${missing}. Or set it to auto`;
-  }
+  const lacks = lacksRequired(report);
+  if (lacks !== null) return lacks;
   if (layers.some(({ name, enforced }) => enforced && FOR_A_PROGRAM.has(name)) && !isProgram(workerd)) {
     const { arch } = process;
     const binary = `node_modules/@cloudflare/workerd-linux-${arch === "x64" ? "64" : arch}/bin/workerd`;
@@ -19,6 +19,12 @@ export function jailRefusal({ mode, missing, layers }: NativeJailReport, workerd
     said = true;
   }
   return null;
+}
+
+/** Why nothing may run where all of the jail must hold, or null. */
+export function lacksRequired({ mode, missing }: NativeJailReport): string | null {
+  if (mode !== "require" || missing === null) return null;
+  return `EMDASH_SANDBOX_JAIL is require, and the jail would lack ${missing}. Or set it to auto`;
 }
 
 let said = false;

@@ -19,6 +19,9 @@ use crate::sys::{close_all, reset_signals};
 /// names each of them: the jail's filter relies on it.
 const MAX_DESCRIPTORS: usize = 4;
 
+/// The place of the control pipe among them.
+const CONTROL: usize = 2;
+
 /// Where a descriptor can be named by its number alone, which is the only name that the jail lets it connect to.
 const OWN_DESCRIPTORS: &str = "/proc/self/fd";
 
@@ -59,10 +62,27 @@ fn prepare(arguments: Vec<OsString>) -> Result<Program, Failure> {
     let arguments = arguments.map(|argument| substitute(argument, &descriptors));
     let program =
         Program::new(path, arguments).map_err(|error| Failure::new("can't take its arguments", error))?;
-    plan.apply(&program)?;
+    let applied = plan.apply(&program);
+    let lost = applied.as_ref().map_or_else(std::slice::from_ref, Vec::as_slice);
+    tell(lost, descriptors.get(CONTROL));
+    applied?;
     // The descriptors must outlive this function: the program takes them over.
     std::mem::forget(descriptors);
     Ok(program)
+}
+
+/// To the addon, by the pipe that workerd is to say on that it listens: what a plugin's code could not have written. With
+/// the filter of system calls in place, writing is all that is left.
+fn tell(lost: &[Refused], control: Option<&OwnedFd>) {
+    for refused in lost {
+        let line = refused.to_string().replace('\n', " ") + "\n";
+        let told = match control {
+            Some(control) => rustix::io::write(control, line.as_bytes()),
+            None => rustix::io::write(rustix::stdio::stderr(), line.as_bytes()),
+        };
+        // Who has closed it is not interested.
+        let _ = told;
+    }
 }
 
 /// The kernel kills this process, also once it is workerd, when the thread that spawned it ends. It could have ended

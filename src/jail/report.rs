@@ -1,7 +1,7 @@
 //! What holds of the jail and what does not, with the reason and the remedy: for `status()`, the log and
 //! `unavailableReason()`.
 
-use super::{Kernel, Landlock, Layer, Mode, Obstacle};
+use super::{Kernel, Landlock, Layer, Loss, Mode, Obstacle};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JailReport {
@@ -31,6 +31,16 @@ impl JailReport {
             mode,
             layers: layers.into(),
         }
+    }
+
+    /// The same, but for layers that were lost at a start.
+    pub(super) fn without(mut self, lost: &[Loss]) -> Self {
+        for report in &mut self.layers {
+            if let Some(Loss { reason, .. }) = lost.iter().find(|loss| loss.layer == report.layer) {
+                report.obstacle = Some(format!("it could not be put up at the last start: {reason}"));
+            }
+        }
+        self
     }
 
     /// What is missing, as a fragment without a full stop; `None` when nothing is.
