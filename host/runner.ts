@@ -38,6 +38,7 @@ export class WorkerdSandboxRunner implements SandboxRunner {
       const found = engine(options);
       if (!found.ok) {
         this.#unavailable = found.reason;
+        this.#means = found.means ?? this.#means;
         warn(`Plugins can't run: ${this.#unavailable}`);
         return;
       }

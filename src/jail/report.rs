@@ -158,6 +158,24 @@ mod tests {
     }
 
     #[test]
+    fn another_system_has_no_layer_and_the_report_says_so() {
+        let other = Obstacle::OtherSystem;
+        let kernel = Kernel::of_tests(Landlock::Without(other), Some(other));
+        for layer in [Layer::Files, Layer::Network, Layer::Scope, Layer::Calls] {
+            assert_eq!(
+                obstacle(layer, &kernel).as_deref(),
+                Some("only Linux has it"),
+                "{layer:?}"
+            );
+        }
+        let missing = JailReport::new(Mode::Auto, &kernel).missing().unwrap();
+        assert!(
+            missing.ends_with("files, network, scope, calls (only Linux has it)"),
+            "{missing}"
+        );
+    }
+
+    #[test]
     fn off_is_off_whatever_the_kernel_has() {
         let report = JailReport::new(Mode::Off, &Kernel::of_tests(Landlock::Abi(7), None));
         assert_eq!(holding(&report), Vec::<&str>::new());
