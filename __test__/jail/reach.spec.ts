@@ -182,9 +182,9 @@ describe("identity", () => {
     get: async (_, ctx) => (await ctx.kv.get("large"))?.replace(/\\.+$/, "") ?? null,
   }`;
 
-  it("can't be forged by a header, not even by one that every object inherits", async () => {
+  it("is not changed by headers that every object inherits, because what the guest asks with inherits nothing", async () => {
     const runner = makeRunner({ db: site.db });
-    // Whatever has no `headers` of its own inherits these: also what the guest asks the host with.
+    // Whatever has no `headers` of its own inherits these. What comes of one that is sent, `header.spec.ts` tries.
     const forging = `Object.defineProperty(Object.prototype, "headers", { configurable: true, writable: true,
         value: { "x-emdash-sandbox-token": "eyJwbHVnaW4iOiJ2aWN0aW0ifQ.AAAA" } });
       export default { ${STORES} };`;
