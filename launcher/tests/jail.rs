@@ -51,6 +51,10 @@ impl Outside {
         let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
         std::fs::write(path("site.db"), "secret").unwrap();
         std::fs::create_dir(path("mounted")).unwrap();
+        std::fs::write(path("of-nobody"), "secret").unwrap();
+        std::fs::set_permissions(path("of-nobody"), std::fs::Permissions::from_mode(0o600)).unwrap();
+        // Else it is ours, and shows what it shows to its owner.
+        let is_nobodys = std::os::unix::fs::chown(path("of-nobody"), Some(65534), Some(65534)).is_ok();
         let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
         let tcp6 = TcpListener::bind("[::1]:0").ok();
         let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -80,10 +84,11 @@ impl Outside {
         let tcp6_address = tcp6.as_ref().map_or("[::1]:1".to_owned(), |tcp6| {
             tcp6.local_addr().unwrap().to_string()
         });
-        let attempts = vec![
+        let mut attempts = vec![
             everyones("read", &["/etc/passwd"], &["files"]),
             everyones("read", &[&path("site.db")], &["files"]),
             everyones("read", &[&format!("/proc/{this}/environ")], &["files"]),
+            some("read", &[&path("of-nobody")], &["capabilities", "files"]),
             some(
                 "read-memory",
                 &[&format!("/proc/{this}/mem"), &secret_at],
@@ -121,7 +126,7 @@ impl Outside {
             everyones("tcp-listen", &["127.0.0.1:0"], &["network", "calls"]),
             everyones("udp", &[&udp.local_addr().unwrap().to_string()], &["calls"]),
             everyones("netlink", &[], &["calls"]),
-            some("packet", &[], &["calls"]),
+            some("packet", &[], &["capabilities", "calls"]),
             some("vsock", &[], &["calls"]),
             everyones("abstract", &[&abstract_name], &["scope", "calls"]),
             everyones("named", &[&path("postgres")], &["calls"]),
@@ -147,7 +152,7 @@ impl Outside {
             some("clone-users", &[], &["calls"]),
             some("users", &[], &["calls"]),
             some("io_uring", &[], &["calls"]),
-            some("mount", &[&path("mounted")], &["calls"]),
+            some("mount", &[&path("mounted")], &["capabilities", "calls"]),
             some("bpf", &[], &["calls"]),
             some("performance", &[], &["calls"]),
             some("userfaultfd", &[], &["calls"]),
@@ -160,6 +165,7 @@ impl Outside {
             everyones("orphan", &[], &["calls"]),
             everyones("leave-folder", &[], &["calls"]),
         ];
+        attempts.retain(|attempt| is_nobodys || attempt.arguments != [path("of-nobody")]);
         Self {
             folder,
             attempts,
