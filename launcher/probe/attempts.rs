@@ -111,6 +111,10 @@ pub(crate) fn attempt(name: &str, arguments: &[&str]) -> io::Result<()> {
         // New processes and programs.
         "execute" => raw::execute(argument(0), argument(1)),
         "fork" => raw::fork(),
+        #[cfg(target_arch = "x86_64")]
+        "fork-by-number" => raw::fork_by_number(libc::SYS_fork),
+        #[cfg(target_arch = "x86_64")]
+        "vfork-by-number" => raw::fork_by_number(libc::SYS_vfork),
         "clone" => raw::clone(0),
         "clone-users" => raw::clone(libc::CLONE_NEWUSER),
         "clone3" => {
@@ -143,6 +147,12 @@ pub(crate) fn attempt(name: &str, arguments: &[&str]) -> io::Result<()> {
         }
         "userfaultfd" => call(libc::SYS_userfaultfd, &[1]).map(drop),
         "key" => call(libc::SYS_keyctl, &[0, -3, 1]).map(drop),
+
+        // The same kernel by another door: calls of 32 bits, and those of 64 with addresses of 32.
+        #[cfg(target_arch = "x86_64")]
+        "call-of-32-bits" => raw::call_of_32_bits(),
+        #[cfg(target_arch = "x86_64")]
+        "call-of-x32" => call(0x4000_0000 | libc::SYS_getpid, &[]).map(drop),
 
         // Its own limits.
         "set-limit" => {

@@ -165,6 +165,12 @@ impl Outside {
             everyones("orphan", &[], &["calls"]),
             everyones("leave-folder", &[], &["calls"]),
         ];
+        if cfg!(target_arch = "x86_64") {
+            attempts.extend([
+                everyones("fork-by-number", &[], &["calls"]),
+                everyones("vfork-by-number", &[], &["calls"]),
+            ]);
+        }
         attempts.retain(|attempt| is_nobodys || attempt.arguments != [path("of-nobody")]);
         Self {
             folder,
@@ -417,6 +423,26 @@ fn strictly_an_unexpected_call_ends_the_process_because_a_test_must_see_it() {
     assert_eq!(strictly(&[PROBE, "memory-file"]), "ended by signal 31");
     // glibc tries it for every thread, and copes.
     assert_eq!(strictly(&[PROBE, "thread"]), "done");
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn the_filter_holds_for_the_kernels_other_doors_too() {
+    const SIGSYS: &str = "ended by signal 31";
+    let free = outcome(&probe("", &[PROBE, "call-of-32-bits"]));
+    // A kernel without that door ends who tries it by SIGSEGV.
+    match free.as_str() {
+        "done" => assert_eq!(outcome(&probe("calls", &[PROBE, "call-of-32-bits"])), SIGSYS),
+        "ended by signal 11" => println!("skipped: this kernel takes no calls of 32 bits"),
+        other => panic!("{other}"),
+    }
+    // A kernel that knows no x32 shows the filter its calls all the same.
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let mut strictly = launcher("strict:calls", &[PROBE, "call-of-x32"]);
+    assert_eq!(outcome(&start(&mut strictly, &[reader.as_fd()])), SIGSYS);
+    let mut refused = launcher("must:calls", &[PROBE, "call-of-x32"]);
+    let came_of_it = outcome(&start(&mut refused, &[reader.as_fd()]));
+    assert_eq!(came_of_it, "refused: Function not implemented (os error 38)");
 }
 
 #[test]
