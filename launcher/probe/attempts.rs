@@ -37,6 +37,7 @@ pub(crate) fn attempt(name: &str, arguments: &[&str]) -> io::Result<()> {
         "read" => fs::read(argument(0)).map(drop),
         "read-memory" => read_memory(argument(0), number(1)),
         "write-new" => File::create(argument(0))?.write_all(b"x"),
+        "overwrite" => OpenOptions::new().write(true).open(argument(0))?.write_all(b"x"),
         "truncate" => OpenOptions::new()
             .read(true)
             .custom_flags(libc::O_TRUNC)
@@ -49,6 +50,22 @@ pub(crate) fn attempt(name: &str, arguments: &[&str]) -> io::Result<()> {
         "remove" => fs::remove_file(argument(0)),
         "make-folder" => fs::create_dir(argument(0)),
         "make-link" => std::os::unix::fs::symlink("/etc/passwd", argument(0)),
+        "hard-link" => fs::hard_link(argument(0), format!("{}-linked", argument(0))),
+        "make-pipe" => {
+            let path = std::ffi::CString::new(argument(0))?;
+            let mode = libc::S_IFIFO | 0o600;
+            let here = libc::AT_FDCWD.into();
+            call(
+                libc::SYS_mknodat,
+                &[here, address(path.as_c_str()), mode.into(), 0],
+            )
+            .map(drop)
+        }
+        "attribute" => {
+            let path = std::ffi::CString::new(argument(0))?;
+            let (path, name) = (address(path.as_c_str()), address(c"user.emdash"));
+            call(libc::SYS_setxattr, &[path, name, address(b"x"), 1, 0]).map(drop)
+        }
         "rename" => fs::rename(argument(0), format!("{}-renamed", argument(0))),
         "permissions" => fs::set_permissions(argument(0), fs::Permissions::from_mode(0o777)),
         "list" => fs::read_dir(argument(0))
@@ -59,11 +76,16 @@ pub(crate) fn attempt(name: &str, arguments: &[&str]) -> io::Result<()> {
         // Sockets.
         "tcp" => TcpStream::connect(argument(0)).map(drop),
         "tcp-listen" => TcpListener::bind(argument(0)).map(drop),
-        "udp" => UdpSocket::bind("0.0.0.0:0")?.send_to(b"x", argument(0)).map(drop),
+        "udp" => UdpSocket::bind(argument(0))?.send_to(b"x", argument(1)).map(drop),
         "netlink" => socket(libc::AF_NETLINK, libc::SOCK_RAW, 0),
         "packet" => socket(libc::AF_PACKET, libc::SOCK_RAW, 0),
         "vsock" => socket(libc::AF_VSOCK, libc::SOCK_STREAM, 0),
         "abstract" => UnixStream::connect_addr(&SocketAddr::from_abstract_name(argument(0))?).map(drop),
+        // As short as the backing server's name: a byte, given as a number.
+        "abstract-short" => {
+            let byte = u8::try_from(number(0)).unwrap_or_else(|_| misused("no byte"));
+            raw::connect(&[0, byte])
+        }
         "named" => UnixStream::connect(argument(0)).map(drop),
         "named-by-descriptor" => named_by_descriptor(argument(0)),
         "named-below-descriptor" => {
@@ -163,6 +185,17 @@ pub(crate) fn attempt(name: &str, arguments: &[&str]) -> io::Result<()> {
             call(libc::SYS_prlimit64, &[0, resource, address(&limit), 0]).map(drop)
         }
         "many-descriptors" => many_descriptors(number(0)),
+        "is-killed-with-its-parent" => {
+            let signal = Cell::new(0_i32);
+            call(
+                libc::SYS_prctl,
+                &[libc::PR_GET_PDEATHSIG.into(), address(&signal)],
+            )?;
+            match signal.get() {
+                libc::SIGKILL => Ok(()),
+                other => Err(io::Error::other(format!("by signal {other}"))),
+            }
+        }
         "orphan" => call(libc::SYS_prctl, &[libc::PR_SET_PDEATHSIG.into(), 0]).map(drop),
         "leave-folder" => std::env::set_current_dir("/"),
         "core" => core(argument(0)),

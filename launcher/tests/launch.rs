@@ -109,6 +109,12 @@ fn it_stands_in_a_session_of_its_own_without_privileges_to_gain_and_with_the_par
         [&format!("/proc/{pid}/fd"), "NoNewPrivs: 1"],
         "standard input is empty, and the folder is that of its own descriptors"
     );
+    let output = launch(
+        std::process::id(),
+        &[PROBE, "is-killed-with-its-parent"],
+        &[reader.as_fd()],
+    );
+    assert_eq!(text(&output.stdout), "done\n");
 }
 
 #[test]
