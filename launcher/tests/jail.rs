@@ -294,8 +294,9 @@ fn may_try_everything() -> bool {
     held.contains(needed) && status.lines().any(|line| line == "Seccomp:\t0")
 }
 
-/// What some kernels and file systems lack. Whether they do is their word: no such call, operation, family of addresses.
-const MAY_BE_LEFT_OUT: [&str; 8] = [
+/// What some kernels, file systems and containers lack. Whether they do is their word: no such call, operation, family
+/// of addresses.
+const MAY_BE_LEFT_OUT: [&str; 9] = [
     "vsock",
     "io_uring",
     "bpf",
@@ -304,6 +305,7 @@ const MAY_BE_LEFT_OUT: [&str; 8] = [
     "key",
     "packet",
     "attribute",
+    "clone3",
 ];
 const LEFT_OUT: [&str; 3] = ["(os error 38)", "(os error 95)", "(os error 97)"];
 
