@@ -6,7 +6,7 @@
  * 9 `identity.spec.ts` and `src/workerd/config.rs`.
  */
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
@@ -151,4 +151,18 @@ describe("in the tests", () => {
     const all = sources(["__test__"], ".spec.ts");
     expect(filesWith(/\b(it|describe|test)\.(skip|only|todo|fails)\b|\bretry:/, all)).toEqual([]);
   });
+});
+
+it("every file that the docs name for what they say is there", () => {
+  const docs = readdirSync(join(ROOT, "docs")).filter((name) => name.endsWith(".md"));
+  const pages = ["README.md", "CONTRIBUTING.md", ...docs.map((name) => `docs/${name}`)];
+  const named = pages.flatMap((page) => {
+    const text = readFileSync(join(ROOT, page), "utf8");
+    const names = text.matchAll(/`(?:node )?([\w./-]+(?:\.spec\.ts|\/[\w-]+\.(?:rs|mjs|ts|js)))/g);
+    return [...names].map(([, name = ""]) => ({ page, name }));
+  });
+  expect(named.length).toBeGreaterThan(50);
+  const isThere = (name: string) =>
+    ["", "__test__", "src", "src/supervisor"].some((folder) => existsSync(join(ROOT, folder, name)));
+  expect(named.filter(({ name }) => !isThere(name))).toEqual([]);
 });

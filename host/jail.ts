@@ -1,7 +1,7 @@
 /** What the jail around each plugin's process comes to: said once, and a reason to run no plugin where it must hold. */
-import { closeSync, openSync, readSync } from "node:fs";
 import type { NativeJailReport } from "../index.js";
 import { warn } from "./log.js";
+import { isProgram } from "./workerd-binary.js";
 
 /** Why no plugin may run by this workerd, with the remedy, or null. What `auto` lacks is logged, once for the process. */
 export function jailRefusal(report: NativeJailReport, workerd: string): string | null {
@@ -31,22 +31,3 @@ let said = false;
 
 /** The layers that are made for one program, and end what becomes another. */
 const FOR_A_PROGRAM = new Set(["files", "calls"]);
-
-/** Whether the kernel executes the file itself (ELF). What can't be read may be one: its start will say why it can't. */
-function isProgram(path: string): boolean {
-  const magic = Buffer.alloc(ELF.length);
-  let file: number;
-  try {
-    file = openSync(path, "r");
-  } catch {
-    return true;
-  }
-  try {
-    readSync(file, magic, 0, magic.length, 0);
-  } finally {
-    closeSync(file);
-  }
-  return magic.toString("latin1") === ELF;
-}
-
-const ELF = "\x7fELF";
