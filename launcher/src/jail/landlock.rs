@@ -12,7 +12,8 @@ use super::Layer;
 use super::libraries::MadeOf;
 use crate::program::Program;
 
-/// The newest that we have run with. What a later one can restrict is added with a test of it.
+/// The newest that we have run with. What a later one can restrict (named sockets, UDP) is added with a test of it:
+/// `docs/security.md`, "What is not defended".
 const NEWEST: ABI = ABI::V7;
 
 /// BoringSSL and V8 make their seeds of it; C's library asks whether it is a terminal.
