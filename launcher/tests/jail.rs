@@ -18,7 +18,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use support::{LAUNCHER, LAYERS, PROBE, launcher, leaking, start, text};
+use support::{LAUNCHER, LAYERS, PROBE, launcher, leaking, skipped, start, text};
 
 /// One thing to try, and the layers of which each alone prevents it.
 struct Attempt {
@@ -260,7 +260,7 @@ fn layers() -> Vec<&'static str> {
     let starts = |layer: &&str| outcome(&probe(layer, &[PROBE, "thread"])) == "done";
     let (layers, missing): (Vec<_>, Vec<_>) = LAYERS.into_iter().partition(starts);
     for layer in missing {
-        println!("skipped: this kernel has no layer {layer}");
+        skipped(&format!("this kernel has no layer {layer}"));
     }
     for layer in ["limits", "capabilities", "files", "calls"] {
         assert!(
@@ -326,10 +326,10 @@ fn all_layers_together_prevent_everything() {
     let all = there.join(",");
     for attempt in &outside.attempts {
         if !attempt.held_by.iter().any(|layer| there.contains(layer)) {
-            println!(
-                "skipped: only {:?} would prevent {}",
+            skipped(&format!(
+                "only {:?} would prevent {}",
                 attempt.held_by, attempt.name
-            );
+            ));
             continue;
         }
         let came_of_it = outside.try_it(attempt, &all);
@@ -370,12 +370,12 @@ fn without_a_jail_the_attempts_succeed_because_otherwise_they_would_show_nothing
     for attempt in &outside.attempts {
         let Attempt { name, arguments, .. } = attempt;
         if !attempt.is_everyones && !may_all {
-            println!("skipped: {name} {arguments:?} may be root's alone");
+            skipped(&format!("{name} {arguments:?} may be root's alone"));
             continue;
         }
         let came_of_it = outside.try_it(attempt, "");
         if MAY_BE_LEFT_OUT.contains(name) && LEFT_OUT.iter().any(|error| came_of_it.ends_with(error)) {
-            println!("skipped: this kernel has no {name}");
+            skipped(&format!("this kernel has no {name}"));
             continue;
         }
         assert_eq!(came_of_it, "done", "{name} {arguments:?}");
@@ -481,7 +481,7 @@ fn the_filter_holds_for_the_kernels_other_doors_too() {
     // A kernel without that door ends who tries it by SIGSEGV.
     match free.as_str() {
         "done" => assert_eq!(outcome(&probe("calls", &[PROBE, "call-of-32-bits"])), SIGSYS),
-        "ended by signal 11" => println!("skipped: this kernel takes no calls of 32 bits"),
+        "ended by signal 11" => skipped("this kernel takes no calls of 32 bits"),
         other => panic!("{other}"),
     }
     // A kernel that knows no x32 shows the filter its calls all the same.
@@ -507,7 +507,7 @@ fn no_core_is_dumped_because_it_would_hold_the_plugins_data() {
     let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap();
     let allowed = rustix::process::getrlimit(rustix::process::Resource::Core).maximum;
     if pattern.contains(['|', '@', '/']) || allowed.is_some_and(|bytes| bytes < 1 << 20) {
-        println!("skipped: that it is dumped without the layer, since this machine keeps no cores");
+        skipped("that it is dumped without the layer, since this machine keeps no cores");
         return;
     }
     assert!(dump(""), "without the layer there is one");
@@ -543,7 +543,7 @@ fn a_core_that_a_program_is_told_has_no_memory_also_where_the_limit_can_only_be_
 #[test]
 fn nobody_is_jailed_as_well_as_root() {
     if !rustix::process::geteuid().is_root() {
-        // The other tests run as somebody already.
+        skipped("as nobody, since the other tests run as somebody already");
         return;
     }
     // Where nobody may execute them.
@@ -576,7 +576,7 @@ fn nobody_is_jailed_as_well_as_root() {
 #[test]
 fn a_program_that_only_a_capability_reaches_keeps_that_one_or_is_not_started_as_the_launcher_was_told() {
     if !rustix::process::geteuid().is_root() {
-        // Only root has one to keep.
+        skipped("a capability that is kept, since only root has one");
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -682,7 +682,7 @@ fn a_script_costs_the_layer_that_it_can_not_have_and_no_other() {
         .filter(|layer| there.contains(layer))
         .collect();
     if asked.len() == 1 {
-        println!("skipped: this kernel's Landlock has no layer but files");
+        skipped("this kernel's Landlock has no layer but files");
         return;
     }
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

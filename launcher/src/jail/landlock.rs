@@ -26,6 +26,8 @@ const READ: [&str; 4] = [
     // Where the loader looks libraries up. Without it they are found too, by looking in each folder.
     "/etc/ld.so.cache",
     // Where a thread's stack lies (`pthread_getattr_np`), and what a stack trace names. Of this process alone.
+    // (A rule is of an inode, and this one may be made anew once the kernel has dropped it for want of memory: what is
+    // read at the start is read in time, and a trace can do without names.)
     "/proc/self/maps",
     // How many processors there are, and which share a cache: the allocator's.
     "/sys/devices/system/cpu",

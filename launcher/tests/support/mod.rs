@@ -6,11 +6,13 @@
 )]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::io::IoSlice;
+use std::io::{IoSlice, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
 use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
 
 use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg,
@@ -61,6 +63,15 @@ pub(crate) fn leaking(program: &[&str]) -> Command {
     let open = "exec 3</dev/null 4<&3 5<&3 6<&3 7<&3 8<&3 9<&3; exec \"$@\"";
     command.args(["-c", open, "sh"]).args(program);
     command
+}
+
+/// Says once what can't be shown on this machine, past the harness, which keeps what tests print to itself.
+pub(crate) fn skipped(what: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if SAID.lock().unwrap().insert(what.to_owned()) {
+        let line = format!("skipped: {what}\n");
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
+    }
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {
