@@ -50,6 +50,8 @@ export declare class NativeRunner {
   drain(): Drained
   /** What its plugins are held to: a process that can't be does not come to serve. */
   limits(): NativeLimits
+  /** What holds of the jail around its plugins' processes, by the last start of one; `null` for a runner that has none. */
+  jail(): NativeJailReport | null
   validateToken(token: string): NativeClaims | null
   /** How many processes have been started and served. */
   get epoch(): number

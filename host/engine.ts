@@ -9,8 +9,10 @@ import { findWorkerd } from "./workerd-binary.js";
 /** The addon's runner, or what answers as it does. `wake` is called when there is something to drain. */
 export type CreateEngine = (wake: () => void) => NativeRunner;
 
-/** `reason` is a sentence for the site's owner, with the remedy. */
-export type FoundEngine = { ok: true; create: CreateEngine; means: Means } | { ok: false; reason: string };
+/** `reason` is a sentence for the site's owner, with the remedy; `means` are what has been found until then. */
+export type FoundEngine =
+  | { ok: true; create: CreateEngine; means: Means }
+  | { ok: false; reason: string; means?: Means };
 
 /** What plugins run in, as `status()` tells it. */
 export type Means = Pick<RunnerStatus, "workerd" | "jail">;
@@ -30,8 +32,8 @@ export const processEngine: Engine = (options) => {
   const { addon, launcher } = native.native;
   const settings = nativeOptions(options, { launcher, workerd: workerd.binary.path }, process.env);
   const jail = addon.jailReport(settings.jail);
-  const refusal = jailRefusal(jail);
-  if (refusal !== null) return { ok: false, reason: refusal };
   const means = { workerd: workerd.binary, jail };
+  const refusal = jailRefusal(jail, workerd.binary.path);
+  if (refusal !== null) return { ok: false, reason: refusal, means };
   return { ok: true, create: (wake) => new addon.NativeRunner(settings, wake), means };
 };

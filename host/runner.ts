@@ -5,6 +5,7 @@ import type { Answer, Host, PluginScope } from "./bridge/index.js";
 import { type Engine, type Means, processEngine } from "./engine.js";
 import { loadError, SandboxUnavailableError, systemRefusal } from "./errors.js";
 import { type EventOf, Inbox } from "./inbox.js";
+import { lacksRequired } from "./jail.js";
 import { printLog, warn } from "./log.js";
 import { loadOperations } from "./operations.js";
 import { hostOf, type RunnerOptions } from "./options.js";
@@ -37,6 +38,7 @@ export class WorkerdSandboxRunner implements SandboxRunner {
       const found = engine(options);
       if (!found.ok) {
         this.#unavailable = found.reason;
+        this.#means = found.means ?? this.#means;
         warn(`Plugins can't run: ${this.#unavailable}`);
         return;
       }
@@ -58,20 +60,23 @@ export class WorkerdSandboxRunner implements SandboxRunner {
   }
 
   isAvailable(): boolean {
-    return this.#inbox !== undefined;
+    return this.unavailableReason() === null;
   }
 
   /** What keeps plugins from running, with the remedy, or null. */
   unavailableReason(): string | null {
-    return this.#unavailable;
+    // What the kernel promised may turn out at a start not to be had.
+    const jail = this.#inbox?.native.jail();
+    return this.#unavailable ?? (jail ? lacksRequired(jail) : null);
   }
 
   /** What the runner and each of its plugins is doing. */
   status(): RunnerStatus {
     return {
       available: this.isAvailable(),
-      unavailableReason: this.#unavailable,
+      unavailableReason: this.unavailableReason(),
       ...this.#means,
+      jail: this.#inbox?.native.jail() ?? this.#means.jail,
       limits: this.#inbox ? limitsStatus(this.#inbox.native.limits()) : null,
       plugins: this.#inbox?.native.status().map(pluginStatus) ?? [],
     };

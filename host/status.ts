@@ -11,7 +11,7 @@ export interface RunnerStatus {
    * development with miniflare, which brings its own.
    */
   workerd: { path: string; version: string | null } | null;
-  /** What the kernel's jail around each process comes to; null in development with miniflare, which has none. */
+  /** What holds of the jail around each process, by what its last start came to; null in development with miniflare, which has none. */
   jail: JailStatus | null;
   /** What plugins are held to. */
   limits: LimitsStatus | null;

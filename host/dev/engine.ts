@@ -115,6 +115,11 @@ export class MiniflareEngine implements NativeRunner {
     return this.#dev.limits();
   }
 
+  /** miniflare's workerd is in none. */
+  jail(): null {
+    return null;
+  }
+
   drain(): Drained {
     const { events, more } = this.#outbox.take();
     return { events: events.filter((event) => this.#mayBegin(event)), more };

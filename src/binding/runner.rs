@@ -7,6 +7,7 @@ use napi_derive::napi;
 use serde_json::value::RawValue;
 
 use super::event::NativeEvent;
+use super::jail::NativeJailReport;
 use super::status::{NativeLimits, NativePluginStatus};
 use crate::error::{Error, ErrorCode, Refusal, RouteError};
 use crate::jail::{Jail, Kernel, Mode};
@@ -251,6 +252,12 @@ impl NativeRunner {
     pub fn limits(&self) -> NativeLimits {
         let enforced = ["cpuMs", "memoryMb", "subrequests", "wallTimeMs", "maxUploadMb"];
         NativeLimits::new(self.supervisor.limits(), self.supervisor.has_cgroups(), &enforced)
+    }
+
+    /// What holds of the jail around its plugins' processes, by the last start of one; `null` for a runner that has none.
+    #[napi(catch_unwind)]
+    pub fn jail(&self) -> Option<NativeJailReport> {
+        Some(self.supervisor.jail().report().into())
     }
 
     #[napi(catch_unwind)]

@@ -1,7 +1,7 @@
 //! What holds of the jail and what does not, with the reason and the remedy: for `status()`, the log and
 //! `unavailableReason()`.
 
-use super::{Kernel, Landlock, Layer, Mode, Obstacle};
+use super::{Kernel, Landlock, Layer, Loss, Mode, Obstacle};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JailReport {
@@ -31,6 +31,16 @@ impl JailReport {
             mode,
             layers: layers.into(),
         }
+    }
+
+    /// The same, but for layers that were lost at a start.
+    pub(super) fn without(mut self, lost: &[Loss]) -> Self {
+        for report in &mut self.layers {
+            if let Some(Loss { reason, .. }) = lost.iter().find(|loss| loss.layer == report.layer) {
+                report.obstacle = Some(format!("it could not be put up at the last start: {reason}"));
+            }
+        }
+        self
     }
 
     /// What is missing, as a fragment without a full stop; `None` when nothing is.
@@ -144,6 +154,24 @@ mod tests {
             JailReport::new(Mode::Auto, &kernel).missing().unwrap(),
             "scope (this kernel's Landlock has version 4, in which it knows neither signals nor abstract sockets: use \
              Linux 6.12 or newer)"
+        );
+    }
+
+    #[test]
+    fn another_system_has_no_layer_and_the_report_says_so() {
+        let other = Obstacle::OtherSystem;
+        let kernel = Kernel::of_tests(Landlock::Without(other), Some(other));
+        for layer in [Layer::Files, Layer::Network, Layer::Scope, Layer::Calls] {
+            assert_eq!(
+                obstacle(layer, &kernel).as_deref(),
+                Some("only Linux has it"),
+                "{layer:?}"
+            );
+        }
+        let missing = JailReport::new(Mode::Auto, &kernel).missing().unwrap();
+        assert!(
+            missing.ends_with("files, network, scope, calls (only Linux has it)"),
+            "{missing}"
         );
     }
 

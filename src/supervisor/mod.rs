@@ -46,6 +46,7 @@ pub use self::status::PluginStatus;
 use crate::backing::BackingServer;
 use crate::egress::{Bounds, Egress, PrivateHosts};
 use crate::error::{Error, OVER, Refusal};
+use crate::jail::Jail;
 use crate::limits::{Limits, Timing};
 use crate::manifest::Manifest;
 use crate::token::{Claims, Key};
@@ -282,6 +283,11 @@ impl Supervisor {
         let (mut events, more) = self.outbox.drain();
         events.retain(|event| self.may_begin(event));
         (events, more)
+    }
+
+    /// What is put around its plugins' processes.
+    pub fn jail(&self) -> &Jail {
+        &self.programs.jail
     }
 
     /// What its plugins are held to.

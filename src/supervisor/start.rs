@@ -114,7 +114,7 @@ pub(super) async fn start(
         // An end is the better explanation when both are there: its channel closes too.
         biased;
         exit = process.exited() => Err(failed_start(exit, &mut output).await),
-        opened = open(child.control, socket, share) => match opened {
+        opened = open(&blueprint, child.control, socket, share) => match opened {
             // Whatever the channel's complaint is, a process that is ending says more.
             Err(Complaint::Channel(text)) => Err(complain(text, &process, &mut output).await),
             Err(Complaint::Plugin(text)) => Err(StartError(text)),
@@ -180,12 +180,17 @@ enum Complaint {
 }
 
 async fn open(
+    blueprint: &Blueprint,
     control: std::os::fd::OwnedFd,
     socket: PrivateSocket,
     share: Share,
 ) -> Result<(Channel, Names), Complaint> {
     let complain = |error: &dyn std::error::Error| Complaint::Channel(error.to_string());
-    crate::workerd::listening(control)
+    let say = |missing| {
+        let line = format!("the jail around plugins lacks {missing}");
+        (blueprint.lines)(Stream::Err, line);
+    };
+    crate::workerd::listening(control, &blueprint.programs.jail, say)
         .await
         .map_err(|_| Complaint::Channel("it never listened".into()))?;
     let mut channel = Channel::open(Arc::new(socket), share)
