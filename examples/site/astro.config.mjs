@@ -1,0 +1,28 @@
+import node from "@astrojs/node";
+import react from "@astrojs/react";
+import auditLog from "@emdash-cms/plugin-audit-log";
+import { webhookNotifierPlugin } from "@emdash-cms/plugin-webhook-notifier";
+import { defineConfig, sessionDrivers } from "astro/config";
+import emdash, { local } from "emdash/astro";
+import { libsql } from "emdash/db";
+import { about, hostile } from "./plugins/index.mjs";
+
+// Database and media lie in the folder that the server is started in.
+export default defineConfig({
+  output: "server",
+  adapter: node({ mode: "standalone" }),
+  i18n: { defaultLocale: "en", locales: ["en", "de"] },
+  integrations: [
+    react(),
+    emdash({
+      database: libsql({ url: "file:./site.db" }),
+      storage: local({ directory: "./uploads", baseUrl: "/_emdash/api/media/file" }),
+      sandboxRunner: "emdash-sandbox-native/sandbox",
+      sandboxed: [auditLog, webhookNotifierPlugin(), about, hostile],
+      // The admin's font comes from Google at build time, and this builds without a network.
+      fonts: false,
+    }),
+  ],
+  // A session ends with the server: nothing is left of it.
+  session: { driver: sessionDrivers.memory() },
+});
