@@ -12,29 +12,45 @@ import { astro, SITE, siteNode } from "./site.mjs";
  * @property {number} pid
  * @property {() => string} log what it has written so far
  * @property {Promise<void>} ended
- * @property {() => Promise<void>} stop ends it, and answers when it has ended
+ * @property {(signal?: NodeJS.Signals) => Promise<void>} stop ends it, and answers when it has ended
  */
 
-/** @typedef {{ folder: string, port?: number | undefined, isDevelopment?: boolean, server?: string, env?: NodeJS.ProcessEnv, show?: boolean, signal?: AbortSignal }} SiteOptions */
+/**
+ * @typedef {object} SiteOptions
+ * @property {string} folder where its data lies
+ * @property {number} [port]
+ * @property {boolean} [isDevelopment] `astro dev`, and not the built server
+ * @property {NodeJS.ProcessEnv} [env]
+ * @property {boolean} [show] its log on standard error
+ * @property {AbortSignal} [signal] ends it
+ * @property {string} [preload] a module to load first, in place of the one that hides this repository's packages
+ */
 
 /** Astro asks and tells nobody outside of this machine. */
 const QUIET = { ASTRO_TELEMETRY_DISABLED: "1", ASTRO_DISABLE_UPDATE_CHECK: "true", NO_COLOR: "1" };
 
-const ALONE = ["--import", resolve("scripts/alone.mjs")];
+const ALONE = resolve("scripts/alone.mjs");
 
 /**
  * Answers when it listens; nothing is loaded before the first request.
  *
- * @param {SiteOptions} options `server` is the folder of another built server than the example's own; `signal`
- *   ends the site
+ * @param {SiteOptions} options
  * @returns {Promise<SiteServer>}
  */
-export async function startSite({ folder, port, isDevelopment = false, server, env, show = false, signal }) {
+export async function startSite({
+  folder,
+  port,
+  isDevelopment = false,
+  env,
+  show = false,
+  signal,
+  preload = ALONE,
+}) {
   signal?.throwIfAborted();
   const at = port ?? (await freePort());
   const url = `http://localhost:${at}`;
-  const { command, args, environment } = isDevelopment ? developing(at) : built(at, server);
-  const child = spawn(command, args, {
+  const { command, args, environment } = isDevelopment ? developing(at) : built(at);
+  const child = spawn(command, ["--import", preload, ...args], {
     cwd: folder,
     env: { ...environment, ...QUIET, EMDASH_SITE_URL: url, ...env },
     stdio: ["ignore", "pipe", "pipe"],
@@ -66,8 +82,8 @@ export async function startSite({ folder, port, isDevelopment = false, server, e
     pid: child.pid ?? 0,
     log: () => log,
     ended,
-    async stop() {
-      child.kill("SIGTERM");
+    async stop(by = "SIGTERM") {
+      child.kill(by);
       await ended;
     },
   };
@@ -80,7 +96,12 @@ export async function startSite({ folder, port, isDevelopment = false, server, e
  * @param {string} url
  */
 export async function seedSite(folder, url) {
-  const { code, text } = await run(siteNode(), [...ALONE, resolve(SITE, "seed.mjs"), url], "capture", folder);
+  const { code, text } = await run(
+    siteNode(),
+    ["--import", ALONE, resolve(SITE, "seed.mjs"), url],
+    "capture",
+    folder,
+  );
   if (code !== 0) throw new Error(`seeding the site ended with code ${code}`);
   return text.trim();
 }
@@ -90,16 +111,13 @@ function developing(port) {
   const { command, args } = astro("dev");
   // Astro says that this is development, unless something has said otherwise.
   const { NODE_ENV: _, ...environment } = process.env;
-  return { command, args: [...ALONE, ...args, "--host", "127.0.0.1", "--port", `${port}`], environment };
+  return { command, args: [...args, "--host", "127.0.0.1", "--port", `${port}`], environment };
 }
 
-/**
- * @param {number} port
- * @param {string} [server]
- */
-function built(port, server = resolve(SITE, "dist/server")) {
+/** @param {number} port */
+function built(port) {
   const environment = { ...process.env, NODE_ENV: "production", HOST: "127.0.0.1", PORT: `${port}` };
-  return { command: siteNode(), args: [...ALONE, resolve(server, "entry.mjs")], environment };
+  return { command: siteNode(), args: [resolve(SITE, "dist/server/entry.mjs")], environment };
 }
 
 /** The site must know its address before it listens: its cookies, its passkeys and its checks of origins hang on it. */

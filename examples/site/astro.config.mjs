@@ -2,10 +2,12 @@ import node from "@astrojs/node";
 import react from "@astrojs/react";
 import auditLog from "@emdash-cms/plugin-audit-log";
 import { webhookNotifierPlugin } from "@emdash-cms/plugin-webhook-notifier";
-import { defineConfig, sessionDrivers } from "astro/config";
+import { defineConfig, fontProviders, sessionDrivers } from "astro/config";
 import emdash, { local } from "emdash/astro";
 import { libsql } from "emdash/db";
 import { about, hostile } from "./plugins/index.mjs";
+
+const notoSans = "@fontsource-variable/noto-sans/files/noto-sans-latin-wght-normal.woff2";
 
 // Database and media lie in the folder that the server is started in.
 export default defineConfig({
@@ -19,9 +21,18 @@ export default defineConfig({
       storage: local({ directory: "./uploads", baseUrl: "/_emdash/api/media/file" }),
       sandboxRunner: "emdash-sandbox-native/sandbox",
       sandboxed: [auditLog, webhookNotifierPlugin(), about, hostile],
-      // The admin's font comes from Google at build time, and this builds without a network.
       fonts: false,
     }),
+  ],
+  // The admin's font would come from Google at build time, and this builds without a network.
+  fonts: [
+    {
+      provider: fontProviders.local(),
+      name: "Noto Sans",
+      cssVariable: "--font-emdash",
+      fallbacks: ["system-ui", "sans-serif"],
+      options: { variants: [{ weight: "100 900", style: "normal", src: [notoSans] }] },
+    },
   ],
   // A session ends with the server: nothing is left of it.
   session: { driver: sessionDrivers.memory() },
