@@ -1,6 +1,6 @@
 /** The example site, built and started for a test in a folder of its own, and a way to ask it as its administrator. */
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
@@ -20,13 +20,13 @@ export type Site = SiteServer & {
   ask: Ask;
 };
 
-type Options = Omit<SiteOptions, "folder" | "port"> & { isSeeded?: boolean };
+type Options = Omit<SiteOptions, "folder" | "port"> & { isSeeded?: boolean; logFile?: string };
 
 /** Why no test of this folder can run here; null when they can. */
 export const siteReason: string | null = siteObjection() ?? null;
 
 /** Started before a suite's tests; ended, and its data removed, behind them. `ask` is its administrator's session. */
-export function useSite({ isSeeded = true, ...options }: Options = {}): Site {
+export function useSite({ isSeeded = true, logFile, ...options }: Options = {}): Site {
   const site: Partial<Site> = {};
   beforeAll(async () => {
     const entry = `${SITE}/dist/server/entry.mjs`;
@@ -39,6 +39,7 @@ export function useSite({ isSeeded = true, ...options }: Options = {}): Site {
   });
   afterAll(async () => {
     await site.stop?.("SIGKILL");
+    if (logFile !== undefined && site.log !== undefined) await writeFile(logFile, site.log());
     if (site.folder !== undefined) await rm(site.folder, { recursive: true });
   });
   return site as Site;

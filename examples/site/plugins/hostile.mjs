@@ -8,7 +8,7 @@ export default {
   hooks: {
     "content:afterSave": async (_event, ctx) => {
       if ((await ctx.kv.get(ARMED)) !== true) return;
-      ctx.log.warn("spinning for ever");
+      await ctx.log.warn("spinning for ever");
       for (;;);
     },
   },
