@@ -33,6 +33,11 @@ export async function ensureSite() {
   await ensureSiteBuild();
 }
 
+/** For tests, which say by their names that they are left out where there is no site. */
+export async function ensureSiteWherePossible() {
+  if (siteObjection() === undefined) await ensureSite();
+}
+
 async function ensureSiteDependencies() {
   await ensure({
     name: "site dependencies",
