@@ -43,7 +43,8 @@ async function ensureSiteDependencies() {
     name: "site dependencies",
     inputs: [`${SITE}/package.json`, `${SITE}/package-lock.json`],
     outputs: [`${SITE}/node_modules/.package-lock.json`],
-    make: () => npm([...INSTALL, "--prefix", SITE]),
+    // What npm has in its cache it need not ask for again: 600 questions.
+    make: () => npm([...INSTALL, "--prefer-offline", "--prefix", SITE]),
   });
 }
 
@@ -71,7 +72,7 @@ async function ensureSitePackages() {
         const tarballs = ["", `-${platformName()}`].map((end) =>
           join(folder, `emdash-sandbox-native${end}-${version}.tgz`),
         );
-        await npm([...INSTALL, "--prefix", SITE, ...tarballs]);
+        await npm([...INSTALL, "--prefer-offline", "--prefix", SITE, ...tarballs]);
       } finally {
         rmSync(folder, { recursive: true, force: true });
       }

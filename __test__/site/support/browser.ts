@@ -1,25 +1,19 @@
 /** A Chromium of the system's, with a passkey authenticator of its own, and the folder for its pictures. */
-import { accessSync, constants } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe } from "vitest";
+import { findChromium, NO_CHROMIUM } from "../../../scripts/chromium.mjs";
 import { siteReason } from "./site.js";
 
-/** Playwright downloads nothing: what the system has is good enough, and what a site's editor has. */
-const PLACES = ["/usr/bin/chromium", "/usr/bin/google-chrome", "/usr/bin/google-chrome-stable"];
-
-const program = [process.env.EMDASH_TEST_CHROMIUM ?? PLACES].flat().find(isExecutable);
+const program = findChromium();
 
 const isRequired = process.env.EMDASH_TEST_BROWSER === "require";
 
-const MISSING =
-  "no Chromium on this machine: install it (Debian: apt-get install chromium), or name one in EMDASH_TEST_CHROMIUM";
-
 /** A suite that says in its name why it is left out. Where a browser is required it runs, and fails, without one. */
 export function describeInBrowser(name: string, suite: () => void): void {
-  const reason = siteReason ?? (program === undefined && !isRequired ? MISSING : null);
+  const reason = siteReason ?? (program === undefined && !isRequired ? NO_CHROMIUM : null);
   describe.skipIf(reason !== null)(reason === null ? name : `${name} (left out: ${reason})`, suite);
 }
 
@@ -47,7 +41,7 @@ export function useBrowser(name: string): Browsing {
   let browser: Browser | undefined;
   let shots = 0;
   beforeAll(async () => {
-    if (program === undefined) throw new Error(`${MISSING}. EMDASH_TEST_BROWSER=require`);
+    if (program === undefined) throw new Error(`${NO_CHROMIUM}. EMDASH_TEST_BROWSER=require`);
     await rm(folder, { recursive: true, force: true });
     await mkdir(folder, { recursive: true });
     browser = await chromium.launch({ executablePath: program, args: ARGUMENTS });
@@ -80,13 +74,4 @@ async function addPasskeyAuthenticator(page: Page): Promise<void> {
       automaticPresenceSimulation: true,
     },
   });
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
