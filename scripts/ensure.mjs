@@ -1,5 +1,6 @@
 // Makes what a command needs and no more, so that `npm run demo` and `npm test` work on a fresh clone and are fast later.
 import { copyFileSync, existsSync, readFileSync, rmSync } from "node:fs";
+import { basename } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { must, run } from "./run.mjs";
@@ -42,7 +43,14 @@ export async function ensureNewestMiniflare() {
 }
 
 /** Not even the scripts of the packages that we chose are run. */
-const INSTALL = ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+export const INSTALL = [
+  "install",
+  "--no-save",
+  "--ignore-scripts",
+  "--no-audit",
+  "--no-fund",
+  "--loglevel=error",
+];
 
 /** The addon, its types and the launcher, in the repository's root. */
 export async function ensureAddon() {
@@ -103,6 +111,23 @@ export function addonFile() {
   return `emdash-sandbox-native.${platformName()}.node`;
 }
 
+/** The platform package's folder, with what `ensureAll` has built. False for a platform that we do not publish for. */
+export function fillPlatformFolder() {
+  const folder = platformFolder();
+  if (!existsSync(folder)) return false;
+  for (const file of platformFiles()) copyFileSync(basename(file), `${folder}/${file}`);
+  return true;
+}
+
+export function platformFolder() {
+  return `npm/${platformName()}`;
+}
+
+/** @returns {string[]} what the platform's package ships of a build */
+export function platformFiles() {
+  return JSON.parse(readFileSync(`${platformFolder()}/package.json`, "utf8")).files;
+}
+
 /** The platform as napi names it: the end of the platform package's name. */
 export function platformName() {
   const { platform, arch } = process;
@@ -147,12 +172,15 @@ function copyFresh(from, to) {
   copyFileSync(from, to);
 }
 
-/** @param {string[]} args */
-async function npm(args) {
+/**
+ * @param {string[]} args
+ * @param {"show" | "capture"} [output]
+ */
+export async function npm(args, output) {
   // Inside `npm run`, the very npm that the developer used.
   const cli = process.env.npm_execpath;
-  if (cli !== undefined && existsSync(cli)) await must(process.execPath, [cli, ...args]);
-  else await must("npm", args);
+  if (cli !== undefined && existsSync(cli)) await must(process.execPath, [cli, ...args], output);
+  else await must("npm", args, output);
 }
 
 /** What `npm ci` would check, and `npm install --no-save` would pass over. */

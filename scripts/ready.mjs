@@ -2,12 +2,13 @@
 import process from "node:process";
 import { bin, ensureAll, ensureNewestMiniflare } from "./ensure.mjs";
 import { entry, run } from "./run.mjs";
+import { ensureSiteWherePossible } from "./site.mjs";
 import { runTests } from "./tests.mjs";
 
 // Biome heeds CI=true before NO_COLOR.
 const COLORS = `--colors=${process.stdout.isTTY ? "force" : "off"}`;
 
-const GENERATED = ["index.d.ts", "Cargo.lock", "package-lock.json"];
+const GENERATED = ["index.d.ts", "Cargo.lock", "package-lock.json", "examples/site/package-lock.json"];
 
 /** @type {[string, () => Promise<number>][]} */
 const CHECKS = [
@@ -27,6 +28,7 @@ const CHECKS = [
 await entry(async () => {
   await ensureAll();
   await ensureNewestMiniflare();
+  await ensureSiteWherePossible();
   const failures = [];
   for (const [name, check] of CHECKS) {
     console.log(`\n── ${name}`);
