@@ -95,6 +95,7 @@ describe("of a plugin", () => {
       failures: 0,
       lastFailures: [],
       inFlight: 2,
+      used: { cpuMs: expect.any(Number), memoryMb: expect.any(Number), subrequests: 2 },
     });
     expect(serving.since.getTime()).toBeGreaterThanOrEqual(before - 1);
     expect(serving.since.getTime()).toBeLessThanOrEqual(Date.now() + 1);
