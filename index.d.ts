@@ -199,6 +199,10 @@ export interface NativeJailReport {
   layers: Array<NativeJailLayer>
   /** The layers that do not hold and why, as one fragment; `null` when all of them hold. */
   missing: string | null
+  /** The version of the kernel's Landlock, whatever the mode; `null` when it has none. */
+  landlockAbi: number | null
+  /** Whether the kernel has seccomp, whatever the mode. */
+  hasSeccomp: boolean
 }
 
 /** The limits of a runner. */

@@ -3,7 +3,7 @@ import type { NativeJailReport } from "../index.js";
 import { warn } from "./log.js";
 
 /** Why no plugin may run, with the remedy, or null. What `auto` lacks is logged, once for the process. */
-export function jailRefusal({ mode, missing }: NativeJailReport): string | null {
+export function jailRefusal({ mode, missing }: Pick<NativeJailReport, "mode" | "missing">): string | null {
   if (missing === null || mode === "off") return null;
   if (mode === "require") {
     return `EMDASH_SANDBOX_JAIL is require, and the jail would lack ${missing}. Or set it to auto`;

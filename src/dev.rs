@@ -154,8 +154,12 @@ mod tests {
 
     #[test]
     fn what_a_handler_threw_has_its_place_as_from_a_process_of_ours() {
-        let text = r#"{"answer":3,"error":{"message":"boom","stack":"\n    at run (file:///plugin.js:1:25)"}}"#;
-        let Some(Heard::Answer { outcome: Err(error), .. }) = hear(text, &Grants::default()) else {
+        let text =
+            r#"{"answer":3,"error":{"message":"boom","stack":"\n    at run (file:///plugin.js:1:25)"}}"#;
+        let Some(Heard::Answer {
+            outcome: Err(error), ..
+        }) = hear(text, &Grants::default())
+        else {
             panic!("it threw")
         };
         assert_eq!(error.stack.as_deref(), Some("    at run (plugin.js:1:25)"));

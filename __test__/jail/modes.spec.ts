@@ -104,7 +104,7 @@ describe("the report", () => {
 
   it("of a kernel that lacks something is a line in the log, once, or the reason to run nothing, as the mode says", () => {
     const missing = "scope (this kernel is too old)";
-    const refusal = (mode: string) => jailRefusal({ mode, missing, layers: [] });
+    const refusal = (mode: string) => jailRefusal({ mode, missing });
     expect([refusal("auto"), refusal("auto"), refusal("off")]).toEqual([null, null, null]);
     expect(printed).toEqual([
       { level: "warn", line: `[emdash:workerd] The jail around plugins lacks ${missing}` },

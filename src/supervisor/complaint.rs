@@ -70,7 +70,9 @@ fn own_frames(stack: &str) -> Option<String> {
     let own: Vec<_> = stack
         .lines()
         .map(str::trim)
-        .filter(|line| line.starts_with("at ") && line.contains(PLUGIN_MODULE) && line.len() <= MAX_FRAME_LENGTH)
+        .filter(|line| {
+            line.starts_with("at ") && line.contains(PLUGIN_MODULE) && line.len() <= MAX_FRAME_LENGTH
+        })
         .take(MAX_FRAMES)
         .map(|line| format!("    {}", sanitise_line(line.as_bytes())))
         .collect();
@@ -112,7 +114,10 @@ mod tests {
         let long = format!("at {} (plugin.js:1:1)", "x".repeat(MAX_FRAME_LENGTH));
         assert_eq!(own_frames(&long), None);
         let many = "at f (plugin.js:1:1)\n".repeat(100);
-        assert_eq!(own_frames(&many).map(|text| text.lines().count()), Some(MAX_FRAMES));
+        assert_eq!(
+            own_frames(&many).map(|text| text.lines().count()),
+            Some(MAX_FRAMES)
+        );
     }
 
     #[test]

@@ -111,7 +111,9 @@ impl Watch {
     pub(super) fn take_used(&mut self, process: &Process, now: Instant) -> (Duration, Option<u64>) {
         let used = self.account.used();
         let since = used.saturating_sub(std::mem::replace(&mut self.told, used));
-        let is_due = self.measured.is_none_or(|at| now.duration_since(at) >= BETWEEN_MEASURES);
+        let is_due = self
+            .measured
+            .is_none_or(|at| now.duration_since(at) >= BETWEEN_MEASURES);
         if is_due {
             self.measured = Some(now);
         }
