@@ -46,7 +46,8 @@ const INSTALL = ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no
 
 /** The addon, its types and the launcher, in the repository's root. */
 export async function ensureAddon() {
-  const launcher = `emdash-sandbox-launcher${process.platform === "win32" ? ".exe" : ""}`;
+  // Only Linux has what it puts around a process.
+  const launchers = process.platform === "linux" ? ["emdash-sandbox-launcher"] : [];
   await ensure({
     name: "addon",
     inputs: [
@@ -59,17 +60,27 @@ export async function ensureAddon() {
       "guest",
       "scripts/ensure.mjs",
     ],
-    outputs: [addonFile(), launcher],
+    outputs: [addonFile(), ...launchers],
     guarded: ["index.d.ts"],
     async make() {
       // First, because a machine without cargo hears a clear word here, and a stack from napi.
-      copyFresh(await buildLauncher(), launcher);
+      for (const launcher of launchers) copyFresh(await buildLauncher(), launcher);
       await must(process.execPath, [
         bin("@napi-rs/cli", "napi"),
         ...["build", "--release", "--platform", "--no-js", "--dts", "index.d.ts", "--", "--locked"],
       ]);
     },
   });
+}
+
+/** The platform package's folder, with its binaries in it; `null` where there is none for this platform. */
+export function fillPlatformPackage() {
+  const folder = `npm/${platformName()}`;
+  // A platform that we do not publish for can still build and test.
+  if (!existsSync(folder)) return null;
+  const { files } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
+  for (const file of files) copyFresh(file, `${folder}/${file}`);
+  return folder;
 }
 
 /** The TypeScript half, in dist/. */
@@ -149,10 +160,18 @@ function copyFresh(from, to) {
 
 /** @param {string[]} args */
 async function npm(args) {
-  // Inside `npm run`, the very npm that the developer used.
+  const [program, ...first] = npmCommand();
+  await must(program, [...first, ...args]);
+}
+
+/**
+ * What runs npm: inside `npm run`, the very npm that the developer used.
+ *
+ * @returns {[program: string, ...args: string[]]}
+ */
+export function npmCommand() {
   const cli = process.env.npm_execpath;
-  if (cli !== undefined && existsSync(cli)) await must(process.execPath, [cli, ...args]);
-  else await must("npm", args);
+  return cli !== undefined && existsSync(cli) ? [process.execPath, cli] : ["npm"];
 }
 
 /** What `npm ci` would check, and `npm install --no-save` would pass over. */
