@@ -29,7 +29,8 @@ export function packageJson(folder = "."): PackageJson {
 /** Gone when the file's tests are over. */
 export function folderForAll(): string {
   const folder = mkdtempSync(join(tmpdir(), "emdash-sandbox-test-"));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  // A site's packages are 30,000 files, which a busy disk takes its time to remove.
+  afterAll(() => rmSync(folder, { recursive: true, force: true }), 180_000);
   return folder;
 }
 
