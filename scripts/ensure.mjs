@@ -1,5 +1,5 @@
 // Makes what a command needs and no more, so that `npm run demo` and `npm test` work on a fresh clone and are fast later.
-import { copyFileSync, existsSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { must, run } from "./run.mjs";
@@ -148,14 +148,17 @@ async function buildLauncher() {
 }
 
 /**
- * Copies into a new file: a program that is running cannot be written to.
+ * Copies into a new file, since a program that is running cannot be written to, and then puts it in its place at once: tests
+ * pack the same folder at the same time.
  *
  * @param {string} from
  * @param {string} to
  */
 function copyFresh(from, to) {
-  rmSync(to, { force: true });
-  copyFileSync(from, to);
+  if (existsSync(to) && readFileSync(from).equals(readFileSync(to))) return;
+  const fresh = `${to}.${process.pid}`;
+  copyFileSync(from, fresh);
+  renameSync(fresh, to);
 }
 
 /** @param {string[]} args */

@@ -1,5 +1,5 @@
 /** What a release consists of: what is in the tarballs, how large they are, and what the package linters say of them. */
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { bin, platformName } from "../../scripts/ensure.mjs";
@@ -127,6 +127,27 @@ it("a release lacks no platform: a package without its binary is not packed", ()
   // Here there is one platform's at most.
   expect(code).toBe(1);
   expect(err).toMatch(/^npm\/[\w-]+ lacks emdash-sandbox-native\.[\w-]+\.node: build it on its platform/);
+});
+
+it("what publishes makes the package ask for each platform's, in the same version", () => {
+  // A copy, with stand-ins for the binaries of platforms that this is not.
+  const copy = join(folder, "copy");
+  for (const path of ["package.json", "npm"]) cpSync(join(ROOT, path), join(copy, path), { recursive: true });
+  symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
+  const platforms = readdirSync(join(copy, "npm"));
+  for (const name of platforms)
+    for (const file of packageJson(`npm/${name}`).files) writeFileSync(join(copy, "npm", name, file), "");
+
+  const napi = join(ROOT, bin("@napi-rs/cli", "napi"));
+  const { scripts, version } = JSON.parse(readFileSync(join(copy, "package.json"), "utf8"));
+  const [tool, ...args] = scripts.prepublishOnly.split(" ");
+  expect(tool).toBe("napi");
+  const { code, err } = program(process.execPath, [napi, ...args, "--skip-optional-publish"], { cwd: copy });
+  expect([code, err]).toEqual([0, ""]);
+  const { optionalDependencies } = JSON.parse(readFileSync(join(copy, "package.json"), "utf8"));
+  expect(optionalDependencies).toEqual(
+    Object.fromEntries(platforms.map((name) => [`emdash-sandbox-native-${name}`, version])),
+  );
 });
 
 describe("the platforms", () => {

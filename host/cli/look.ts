@@ -19,10 +19,11 @@ const GLIBC_FLOOR = "2.35";
 /** Landlock has the last of what the jail uses since then (Linux 6.12). */
 const LANDLOCK_FLOOR = 6;
 
-export function node(): Finding {
+export function node({ failure }: Trial): Finding {
   const { node } = process.versions;
   if (!isOlder(node, NODE_FLOOR)) return ok(node);
-  return warning(node, `Use Node ${NODE_FLOOR} or newer: nothing older is tested.`);
+  const bad = failure === null ? warning : failed;
+  return bad(node, `Use Node ${NODE_FLOOR} or newer: nothing older is tested.`);
 }
 
 export function libc({ failure }: Trial): Finding {
