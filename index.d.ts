@@ -141,7 +141,7 @@ export type NativeEvent =
   | { kind: 'ready'; plugin: number; hooks: Array<string>; routes: Array<string> }
   | { kind: 'broken'; plugin: number }
   | { kind: 'done'; request: number; value: string | null }
-  | { kind: 'failed'; request: number; code: string; message: string }
+  | { kind: 'failed'; request: number; code: string; message: string; stack: string | null }
   | { kind: 'call'; plugin: number; call: number; method: string; args: Array<string | null>; /** The bytes of a file that it brings. */
   upload: Buffer | null }
   | { kind: 'log'; source: string; pluginId: string | null; level: string; message: string; data: string | null }
@@ -165,7 +165,7 @@ export type NativeFrame =
   | { kind: 'call'; call: number; invocation: number; method: string; args: Array<string | null> }
   | { kind: 'refused'; call: number; invocation: number; message: string }
   | { kind: 'done'; invocation: number; value: string | null }
-  | { kind: 'failed'; invocation: number; code: string; message: string }
+  | { kind: 'failed'; invocation: number; code: string; message: string; stack: string | null }
 
 /** What every plugin's worker has in common. */
 export interface NativeGuest {
@@ -201,6 +201,10 @@ export interface NativeJailReport {
   layers: Array<NativeJailLayer>
   /** The layers that do not hold and why, as one fragment; `null` when all of them hold. */
   missing: string | null
+  /** The version of the kernel's Landlock, whatever the mode; `null` when it has none. */
+  landlockAbi: number | null
+  /** Whether the kernel has seccomp, whatever the mode. */
+  hasSeccomp: boolean
 }
 
 /** The limits of a runner. */
@@ -290,6 +294,15 @@ export interface NativePluginStatus {
   failures: number
   lastFailures: Array<NativePluginFailure>
   inFlight: number
+  used: NativeUsed | null
+}
+
+/** What a plugin's hooks and routes have used since it was loaded; `null` where nobody measures it. */
+export interface NativeUsed {
+  cpuMs: number
+  /** The most that was seen. */
+  memoryMb: number
+  subrequests: number
 }
 
 /** A line that somebody else wrote, as it may be printed. */

@@ -14,6 +14,7 @@ import {
   fetchFrom,
   getStore,
   hasOwn,
+  indexOf,
   Map,
   mapDelete,
   mapGet,
@@ -25,6 +26,7 @@ import {
   responseText,
   runWithStore,
   sendToSocket,
+  slice,
   stringifyJson,
   TextEncoder,
   toNumber,
@@ -249,6 +251,15 @@ function handlerOf(entry, kind, name) {
   return handler;
 }
 
+/** Where an error was made. Not the words before it, which are the message again and may be long. */
+function stackField(stack) {
+  const start = typeof stack === "string" ? indexOf(stack, "\n    at ") : -1;
+  return start < 0 ? "" : `,"stack":${stringifyJson(slice(stack, start, start + MAX_STACK_LENGTH))}`;
+}
+
+/** V8 keeps ten lines. */
+const MAX_STACK_LENGTH = 4096;
+
 /** What a handler threw, as JSON text: any value can be thrown, also one that throws when looked at. */
 function describe(error, kind) {
   let message = typeof error === "string" ? error : "";
@@ -257,6 +268,7 @@ function describe(error, kind) {
     if (typeof error !== "string" && typeof error?.message === "string") message = error.message;
     if (typeof error?.name === "string") fields += `,"name":${stringifyJson(error.name)}`;
     if (typeof error?.code === "string") fields += `,"code":${stringifyJson(error.code)}`;
+    fields += stackField(error?.stack);
   } catch {
     // What could be read must do.
   }

@@ -39,6 +39,7 @@ export const {
 export const { ArrayBuffer, Number: toNumber } = globalThis;
 export const { isView } = ArrayBuffer;
 
+export const indexOf = uncurryThis(String.prototype.indexOf);
 export const startsWith = uncurryThis(String.prototype.startsWith);
 export const slice = uncurryThis(String.prototype.slice);
 export const then = uncurryThis(Promise.prototype.then);

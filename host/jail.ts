@@ -3,8 +3,10 @@ import type { NativeJailReport } from "../index.js";
 import { warn } from "./log.js";
 import { isProgram } from "./workerd-binary.js";
 
+type Needed = Pick<NativeJailReport, "mode" | "missing" | "layers">;
+
 /** Why no plugin may run by this workerd, with the remedy, or null. What `auto` lacks is logged, once for the process. */
-export function jailRefusal(report: NativeJailReport, workerd: string): string | null {
+export function jailRefusal(report: Needed, workerd: string): string | null {
   const { mode, missing, layers } = report;
   if (mode === "off") return null;
   const lacks = lacksRequired(report);
@@ -22,7 +24,7 @@ export function jailRefusal(report: NativeJailReport, workerd: string): string |
 }
 
 /** Why nothing may run where all of the jail must hold, or null. */
-export function lacksRequired({ mode, missing }: NativeJailReport): string | null {
+export function lacksRequired({ mode, missing }: Pick<Needed, "mode" | "missing">): string | null {
   if (mode !== "require" || missing === null) return null;
   return `EMDASH_SANDBOX_JAIL is require, and the jail would lack ${missing}. Or set it to auto`;
 }

@@ -31,7 +31,9 @@ export class WorkerdSandboxRunner implements SandboxRunner {
   readonly #plugins = new Map<number, SandboxedPlugin>();
   readonly #replacements = new Replacements();
 
-  /** @internal `engine` is not for sites: `MiniflareDevRunner` brings another one. */
+  constructor(options: RunnerOptions);
+  /** @internal For `MiniflareDevRunner`, which brings another engine. The declarations must keep the other one. */
+  constructor(options: RunnerOptions, engine: Engine);
   constructor(options: RunnerOptions, engine: Engine = processEngine) {
     this.#host = hostOf(options);
     try {

@@ -1,6 +1,5 @@
 // Makes what a command needs and no more, so that `npm run demo` and `npm test` work on a fresh clone and are fast later.
-import { copyFileSync, existsSync, readFileSync, rmSync } from "node:fs";
-import { basename } from "node:path";
+import { copyFileSync, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { must, run } from "./run.mjs";
@@ -54,7 +53,8 @@ export const INSTALL = [
 
 /** The addon, its types and the launcher, in the repository's root. */
 export async function ensureAddon() {
-  const launcher = `emdash-sandbox-launcher${process.platform === "win32" ? ".exe" : ""}`;
+  // Only Linux has what it puts around a process.
+  const launchers = process.platform === "linux" ? ["emdash-sandbox-launcher"] : [];
   await ensure({
     name: "addon",
     inputs: [
@@ -67,17 +67,26 @@ export async function ensureAddon() {
       "guest",
       "scripts/ensure.mjs",
     ],
-    outputs: [addonFile(), launcher],
+    outputs: [addonFile(), ...launchers],
     guarded: ["index.d.ts"],
     async make() {
       // First, because a machine without cargo hears a clear word here, and a stack from napi.
-      copyFresh(await buildLauncher(), launcher);
+      for (const launcher of launchers) copyFresh(await buildLauncher(), launcher);
       await must(process.execPath, [
         bin("@napi-rs/cli", "napi"),
         ...["build", "--release", "--platform", "--no-js", "--dts", "index.d.ts", "--", "--locked"],
       ]);
     },
   });
+}
+
+/** The platform package's folder, with its binaries in it; `null` where there is none for this platform. */
+export function fillPlatformPackage() {
+  const folder = platformFolder();
+  // A platform that we do not publish for can still build and test.
+  if (!existsSync(folder)) return null;
+  for (const file of platformFiles()) copyFresh(file, `${folder}/${file}`);
+  return folder;
 }
 
 /** The TypeScript half, in dist/. */
@@ -109,14 +118,6 @@ export function bin(name, command) {
 /** What `napi build --platform` calls the addon here. */
 export function addonFile() {
   return `emdash-sandbox-native.${platformName()}.node`;
-}
-
-/** The platform package's folder, with what `ensureAll` has built. False for a platform that we do not publish for. */
-export function fillPlatformFolder() {
-  const folder = platformFolder();
-  if (!existsSync(folder)) return false;
-  for (const file of platformFiles()) copyFileSync(basename(file), `${folder}/${file}`);
-  return true;
 }
 
 export function platformFolder() {
@@ -162,14 +163,17 @@ async function buildLauncher() {
 }
 
 /**
- * Copies into a new file: a program that is running cannot be written to.
+ * Copies into a new file, since a program that is running cannot be written to, and then puts it in its place at once: tests
+ * pack the same folder at the same time.
  *
  * @param {string} from
  * @param {string} to
  */
 function copyFresh(from, to) {
-  rmSync(to, { force: true });
-  copyFileSync(from, to);
+  if (existsSync(to) && readFileSync(from).equals(readFileSync(to))) return;
+  const fresh = `${to}.${process.pid}`;
+  copyFileSync(from, fresh);
+  renameSync(fresh, to);
 }
 
 /**
@@ -177,10 +181,18 @@ function copyFresh(from, to) {
  * @param {"show" | "capture"} [output]
  */
 export async function npm(args, output) {
-  // Inside `npm run`, the very npm that the developer used.
+  const [program, ...first] = npmCommand();
+  await must(program, [...first, ...args], output);
+}
+
+/**
+ * What runs npm: inside `npm run`, the very npm that the developer used.
+ *
+ * @returns {[program: string, ...args: string[]]}
+ */
+export function npmCommand() {
   const cli = process.env.npm_execpath;
-  if (cli !== undefined && existsSync(cli)) await must(process.execPath, [cli, ...args], output);
-  else await must("npm", args, output);
+  return cli !== undefined && existsSync(cli) ? [process.execPath, cli] : ["npm"];
 }
 
 /** What `npm ci` would check, and `npm install --no-save` would pass over. */

@@ -4,6 +4,7 @@ import { bin, ensureAll, ensureNewestMiniflare } from "./ensure.mjs";
 import { entry, run } from "./run.mjs";
 import { ensureSiteWherePossible } from "./site.mjs";
 import { runTests } from "./tests.mjs";
+import { lintWorkflows } from "./workflows.mjs";
 
 // Biome heeds CI=true before NO_COLOR.
 const COLORS = `--colors=${process.stdout.isTTY ? "force" : "off"}`;
@@ -19,6 +20,7 @@ const CHECKS = [
   ],
   ["biome", () => code(process.execPath, [bin("@biomejs/biome", "biome"), "ci", COLORS])],
   ["types", () => code(process.execPath, [bin("typescript", "tsc"), "-p", "tsconfig.json"])],
+  ["workflows", lintWorkflows],
   ["generated files are committed", () => code("git", ["diff", "--exit-code", "--stat", "--", ...GENERATED])],
   ["soak, one minute", () => code(process.execPath, ["bench/soak.mjs", "--seconds", "60"])],
   // Last, so that the count of tests is the last line of a run in which all is well.

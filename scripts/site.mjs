@@ -6,7 +6,7 @@ import process from "node:process";
 import {
   addonFile,
   ensureAll,
-  fillPlatformFolder,
+  fillPlatformPackage,
   INSTALL,
   npm,
   platformFiles,
@@ -63,7 +63,7 @@ async function ensureSitePackages() {
       ...binaries.map((file) => `${SITE}/node_modules/emdash-sandbox-native-${platformName()}/${file}`),
     ],
     async make() {
-      fillPlatformFolder();
+      fillPlatformPackage();
       const folder = mkdtempSync(join(tmpdir(), "emdash-sandbox-pack-"));
       try {
         const packages = [".", `./${platformFolder()}`];

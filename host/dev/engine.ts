@@ -77,7 +77,14 @@ export class MiniflareEngine implements NativeRunner {
   invoke(plugin: number, request: number, isRoute: boolean, name: string, payload: string): void {
     const found = this.#plugins.get(plugin)?.plugin;
     if (found) found.invoke({ request, kind: isRoute ? "route" : "hook", name, payload });
-    else this.#outbox.push({ kind: "failed", request, code: "unavailable", message: "it was unloaded" });
+    else
+      this.#outbox.push({
+        kind: "failed",
+        request,
+        code: "unavailable",
+        message: "it was unloaded",
+        stack: null,
+      });
   }
 
   answer(plugin: number, call: number, value?: string | null, bytes?: Buffer | null): void {
@@ -91,7 +98,14 @@ export class MiniflareEngine implements NativeRunner {
   ensureRunning(plugin: number, request: number): void {
     const found = this.#plugins.get(plugin)?.plugin;
     if (found) found.ensureRunning(request);
-    else this.#outbox.push({ kind: "failed", request, code: "unavailable", message: "it was unloaded" });
+    else
+      this.#outbox.push({
+        kind: "failed",
+        request,
+        code: "unavailable",
+        message: "it was unloaded",
+        stack: null,
+      });
   }
 
   terminate(plugin: number, request: number, within?: NativeCall | null): void {

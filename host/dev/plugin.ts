@@ -117,7 +117,7 @@ export class DevPlugin {
   status(): Addon.NativePluginStatus {
     const { id, version } = this;
     const inFlight = this.#invocations.waited.length;
-    return { id, version, ...this.#status, nextStart: null, processId: null, inFlight };
+    return { id, version, ...this.#status, nextStart: null, processId: null, inFlight, used: null };
   }
 
   #tell(state: PluginState, failure?: string): void {
@@ -244,7 +244,7 @@ export class DevPlugin {
         const request = this.#invocations.answer(frame.invocation);
         if (request === undefined) break;
         if (frame.kind === "done") this.#done(request, frame.value);
-        else this.#fail(request, frame.code, frame.message);
+        else this.#fail(request, frame.code, frame.message, frame.stack);
         this.#checkDrained();
         break;
       }
@@ -308,8 +308,8 @@ export class DevPlugin {
     this.#subject.outbox.push({ kind: "done", request, value });
   }
 
-  #fail(request: number, code: string, message: string): void {
-    this.#subject.outbox.push({ kind: "failed", request, code, message });
+  #fail(request: number, code: string, message: string, stack: string | null = null): void {
+    this.#subject.outbox.push({ kind: "failed", request, code, message, stack });
   }
 
   #printable(line: string): string {

@@ -106,6 +106,7 @@ pub enum NativeFrame {
         invocation: f64,
         code: String,
         message: String,
+        stack: Option<String>,
     },
 }
 
@@ -238,6 +239,7 @@ pub fn read_frame(text: String, capabilities: Vec<String>, collections: Vec<Stri
             invocation: number(invocation),
             code: error.code.name().to_owned(),
             message: error.message,
+            stack: error.stack,
         },
     })
 }

@@ -15,6 +15,10 @@ pub struct NativeJailReport {
     pub layers: Vec<NativeJailLayer>,
     /// The layers that do not hold and why, as one fragment; `null` when all of them hold.
     pub missing: Option<String>,
+    /// The version of the kernel's Landlock, whatever the mode; `null` when it has none.
+    pub landlock_abi: Option<u32>,
+    /// Whether the kernel has seccomp, whatever the mode.
+    pub has_seccomp: bool,
 }
 
 #[derive(Debug)]
@@ -39,6 +43,8 @@ impl From<JailReport> for NativeJailReport {
         Self {
             mode: report.mode.name().to_owned(),
             missing: report.missing(),
+            landlock_abi: report.landlock_abi,
+            has_seccomp: report.has_seccomp,
             layers: report.layers.into_iter().map(NativeJailLayer::from).collect(),
         }
     }

@@ -250,7 +250,14 @@ impl NativeRunner {
     /// What its plugins are held to: a process that can't be does not come to serve.
     #[napi(catch_unwind)]
     pub fn limits(&self) -> NativeLimits {
-        let enforced = ["cpuMs", "memoryMb", "subrequests", "wallTimeMs", "maxUploadMb"];
+        let enforced = [
+            "cpuMs",
+            "memoryMb",
+            "subrequests",
+            "wallTimeMs",
+            "maxUploadMb",
+            "maxFetchMb",
+        ];
         NativeLimits::new(self.supervisor.limits(), self.supervisor.has_cgroups(), &enforced)
     }
 

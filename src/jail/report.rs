@@ -8,6 +8,9 @@ pub struct JailReport {
     pub mode: Mode,
     /// Every layer, always in the same order.
     pub layers: Vec<LayerReport>,
+    /// The version of the kernel's Landlock, whatever the mode; `None` when it has none.
+    pub landlock_abi: Option<u32>,
+    pub has_seccomp: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +33,11 @@ impl JailReport {
         Self {
             mode,
             layers: layers.into(),
+            landlock_abi: match kernel.landlock {
+                Landlock::Abi(abi) => Some(abi),
+                Landlock::Without(_) => None,
+            },
+            has_seccomp: kernel.no_seccomp.is_none(),
         }
     }
 
@@ -179,6 +187,7 @@ mod tests {
     fn off_is_off_whatever_the_kernel_has() {
         let report = JailReport::new(Mode::Off, &Kernel::of_tests(Landlock::Abi(7), None));
         assert_eq!(holding(&report), Vec::<&str>::new());
+        assert_eq!((report.landlock_abi, report.has_seccomp), (Some(7), true));
         assert_eq!(
             report.missing().unwrap(),
             "limits, capabilities, files, network, scope, calls (EMDASH_SANDBOX_JAIL is off)"

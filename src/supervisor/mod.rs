@@ -30,7 +30,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 pub(crate) use self::code::Code;
 use self::code::CodeHash;
-pub(crate) use self::complaint::{complaint_of_guest, explanation};
+pub(crate) use self::complaint::{complaint_of_guest, error_of, explanation};
 use self::deputy::{Dealt, Desk};
 use self::journal::Journal;
 pub use self::message::{Answer, Kind};
@@ -42,7 +42,7 @@ pub(crate) use self::registry::binding;
 use self::registry::{Actor, Commands, Loaded, Plugins, claims};
 use self::start::Blueprint;
 use self::status::Board;
-pub use self::status::PluginStatus;
+pub use self::status::{PluginStatus, Used};
 use crate::backing::BackingServer;
 use crate::egress::{Bounds, Egress, PrivateHosts};
 use crate::error::{Error, OVER, Refusal};

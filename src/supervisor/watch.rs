@@ -26,6 +26,9 @@ const SPARE: Duration = Duration::from_secs(2);
 /// that it has taken when it is ready, 57 MB.
 const OWN_MEMORY: u64 = 48 * 1024 * 1024;
 
+/// Memory is measured for `status()` alone, and costs more than a look at the clock: some 10 µs.
+const BETWEEN_MEASURES: Duration = Duration::from_millis(100);
+
 /// Watches one process. Its methods are called with the process's invocations as they come and go.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -40,6 +43,10 @@ pub(super) struct Watch {
     /// When the last invocation's time is over: what goes on after it is the kernel's to end.
     until: Instant,
     wall_time: Duration,
+    /// What the clock showed when it was told of last.
+    told: Duration,
+    /// When memory was looked at last.
+    measured: Option<Instant>,
 }
 
 impl Watch {
@@ -57,6 +64,8 @@ impl Watch {
             step: FIRST_STEP_AFTER,
             until: now,
             wall_time: limits.wall_time,
+            told: used,
+            measured: None,
         };
         watch.extend(process, used)?;
         Ok(watch)
@@ -101,6 +110,19 @@ impl Watch {
         let _ = self.extend(process, used);
         self.look_again(now);
         overdrawn
+    }
+
+    /// What was used since the last time, and what the plugin has in memory, if that was not looked at just now.
+    pub(super) fn take_used(&mut self, process: &Process, now: Instant) -> (Duration, Option<u64>) {
+        let used = self.account.used();
+        let since = used.saturating_sub(std::mem::replace(&mut self.told, used));
+        let is_due = self
+            .measured
+            .is_none_or(|at| now.duration_since(at) >= BETWEEN_MEASURES);
+        if is_due {
+            self.measured = Some(now);
+        }
+        (since, is_due.then(|| self.memory(process)))
     }
 
     /// Whether a process that the kernel has ended at the bound had used more than it may.

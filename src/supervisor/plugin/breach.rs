@@ -1,5 +1,7 @@
 //! What happens to a plugin that exceeds a limit that only the end of its process can enforce.
 
+use tokio::time::Instant;
+
 use super::Plugin;
 use crate::error::{Error, ErrorCode};
 use crate::limits::cpu::Overdrawn;
@@ -17,6 +19,7 @@ pub(super) enum Breach {
 
 impl Plugin {
     pub(super) async fn on_overdrawn(&mut self, Overdrawn { invocation }: Overdrawn) {
+        self.tell_used(Instant::now());
         let Some(session) = self.state.session() else {
             return;
         };

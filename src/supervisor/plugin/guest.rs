@@ -13,10 +13,10 @@ use crate::error::{Error, ErrorCode, OVER, Refusal};
 use crate::json::{self, Extent};
 use crate::limits::DOCUMENTED_SUBREQUESTS;
 use crate::limits::sizes::{MAX_DEPTH, MAX_VALUES};
+use crate::supervisor::complaint::error_of;
 use crate::supervisor::host_calls::HostCall;
 use crate::supervisor::message::Answer;
 use crate::supervisor::outbox::Event;
-use crate::workerd::sanitise_text;
 
 impl Plugin {
     pub(super) async fn on_frame(&mut self, text: &str) {
@@ -38,11 +38,7 @@ impl Plugin {
                         Some(message) => self.fail(waiting.request, Error::new(ErrorCode::Threw, message)),
                         None => self.done(waiting.request, value.map(|value| value.get().to_owned())),
                     },
-                    Err(thrown) => {
-                        let message = sanitise_text(&thrown.message.0);
-                        let code = thrown.route_error().map_or(ErrorCode::Threw, ErrorCode::Route);
-                        self.fail(waiting.request, Error::new(code, message));
-                    }
+                    Err(thrown) => self.fail(waiting.request, error_of(&thrown, thrown.stack())),
                 }
             }
             Ok(Incoming::Ready { .. } | Incoming::Broken { .. }) | Err(_) => {
@@ -130,6 +126,7 @@ impl Plugin {
                 "Too many subrequests: a hook or route may make at most {limit} calls on ctx"
             ));
         };
+        self.subject.board.counts_subrequest();
         if count > u64::from(DOCUMENTED_SUBREQUESTS) && !self.has_warned_of_subrequests {
             self.has_warned_of_subrequests = true;
             self.notice(format!(

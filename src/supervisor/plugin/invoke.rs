@@ -146,6 +146,15 @@ impl Plugin {
         if let Some(session) = self.state.session_mut() {
             session.watch.end(&session.process, invocation, now);
         }
+        self.tell_used(now);
+    }
+
+    /// For `status()`, before whoever waits for an answer can ask it.
+    pub(super) fn tell_used(&mut self, now: Instant) {
+        if let Some(session) = self.state.session_mut() {
+            let (cpu, memory) = session.watch.take_used(&session.process, now);
+            self.subject.board.used(cpu, memory);
+        }
     }
 
     pub(super) fn done(&self, request: u64, value: Option<String>) {

@@ -146,6 +146,7 @@ impl Plugin {
         {
             return self.on_overdrawn(overdrawn).await;
         }
+        self.tell_used(now);
         if self.unused_at().is_some_and(|at| at <= now) {
             self.notice("stopped: nobody needed it; the next call starts it".into());
             self.end_authority();
