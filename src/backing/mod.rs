@@ -22,6 +22,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Notify;
 
 pub(crate) use self::admission::Admission;
 use self::admission::Admissions;
@@ -109,29 +110,36 @@ async fn accept(listener: UnixListener, admissions: Arc<Admissions>) {
 }
 
 async fn serve(stream: UnixStream, pid: u32, admissions: Arc<Admissions>) {
+    let hang_up = Arc::new(Notify::new());
+    let given_up = Arc::clone(&hang_up);
     let service = service_fn(move |request| {
-        let admissions = Arc::clone(&admissions);
+        let (admissions, hang_up) = (Arc::clone(&admissions), Arc::clone(&hang_up));
         async move {
             Ok::<_, Infallible>(
-                answer(request, pid, &admissions)
+                answer(request, pid, &admissions, hang_up)
                     .await
                     .unwrap_or_else(Refusal::response),
             )
         }
     });
-    // A connection that breaks concerns nobody but its other end.
-    let _ = http1::Builder::new()
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        biased;
+        () = given_up.notified() => {}
+        // A connection that breaks concerns nobody but its other end.
+        _ = connection => {}
+    }
 }
 
 async fn answer(
     request: Request<Incoming>,
     pid: u32,
     admissions: &Admissions,
+    hang_up: Arc<Notify>,
 ) -> Result<Response<ResponseBody>, Refusal> {
     let token = request
         .headers()
@@ -142,7 +150,7 @@ async fn answer(
         .ok_or(Refusal::Stranger)?;
     let path = request.uri().path();
     if request.method() == Method::POST && path == "/fetch" {
-        return Ok(fetch::serve(request, &delivery, admissions.egress()).await);
+        return Ok(fetch::serve(request, &delivery, admissions.egress(), hang_up).await);
     }
     if request.method() == Method::GET {
         let reason = fetch::reason(path, &delivery).ok_or(Refusal::NoSuchThing)?;

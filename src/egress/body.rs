@@ -129,14 +129,13 @@ fn metered(body: BoxBody, cap: usize, progress: Arc<Progress>) -> BoxBody {
 
 /// A response's bytes as they were before they were coded. The cap holds on both sides of the decoder: much can decode to
 /// nothing.
-pub(super) fn decoded<G: Send + 'static>(
+pub(super) fn decoded(
     body: Incoming,
-    guard: G,
     codings: &[Coding],
     cap: usize,
     idle: Duration,
 ) -> BoxStream<'static, Result<Bytes, FetchError>> {
-    let raw = stream::try_unfold((body, guard), move |(mut body, guard)| async move {
+    let raw = stream::try_unfold(body, move |mut body| async move {
         loop {
             let frame = tokio::time::timeout(idle, body.frame()).await;
             let frame = frame.map_err(|_| {
@@ -148,7 +147,7 @@ pub(super) fn decoded<G: Send + 'static>(
             let Some(frame) = frame else { return Ok(None) };
             let frame = frame.map_err(|error| io::Error::other(FetchError::Broken(chain(&error))))?;
             if let Ok(data) = frame.into_data() {
-                return Ok(Some((data, (body, guard))));
+                return Ok(Some((data, body)));
             }
         }
     });

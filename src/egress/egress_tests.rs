@@ -629,6 +629,26 @@ async fn the_origin_sees_the_end_of_a_fetch_that_is_over() {
             bounds::Share::new(16).connections.available_permits()
         );
     }
+    // Nobody reads its body.
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let unread = Grant {
+        ended: Box::pin(async { drop(ended.await) }),
+        ..grant(&["*"])
+    };
+    let share = Share::new(1);
+    let answer = egress
+        .fetch(get(&format!("{}body", at(port))), unread, &share)
+        .await
+        .unwrap();
+    assert_eq!(ends.recv().await, Some("came"));
+    end.send(()).unwrap();
+    assert_eq!(ends.recv().await, Some("went"));
+    assert_eq!(share.connections.available_permits(), 1);
+    assert_eq!(
+        body(answer).await.unwrap_err(),
+        "the hook or route that made this call is over"
+    );
+
     // Dropped by whoever asked.
     let fetching = fetch(&egress, get(&format!("{}head", at(port))), grant(&["*"]));
     tokio::select! {

@@ -23,7 +23,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use hyper::body::Incoming;
 use hyper::{Method, Response, StatusCode, header};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::timeout;
 use url::Url;
 
@@ -248,8 +248,8 @@ impl Egress {
             if hyper::body::Body::size_hint(&body).lower() > cap as u64 {
                 return Err(FetchError::ResponseTooLarge(cap));
             }
-            let pieces = decoded(body, (driver, permit), &codings, cap, self.bounds.idle);
-            Some(until(pieces, ended))
+            let pieces = decoded(body, &codings, cap, self.bounds.idle);
+            Some(until(pieces, ended, (driver, permit)))
         };
         let text = head.extensions.get::<hyper::ext::ReasonPhrase>();
         let text = text.map_or_else(
@@ -297,18 +297,29 @@ fn without_fragment(mut url: Url) -> Url {
     url
 }
 
-/// The pieces that come before the end of what let them come.
+/// The pieces that come before the end of what let them come. At that end, or with the stream, the connection goes: also
+/// when nobody reads.
 fn until(
     pieces: BoxStream<'static, Result<Bytes, FetchError>>,
     ended: Ended,
+    connection: (Driver, OwnedSemaphorePermit),
 ) -> BoxStream<'static, Result<Bytes, FetchError>> {
-    let both = stream::try_unfold((pieces, ended), |(mut pieces, mut ended)| async move {
+    let (mut over, is_over) = oneshot::channel::<()>();
+    tokio::spawn(async move {
+        tokio::select! {
+            biased;
+            () = ended => {}
+            () = over.closed() => {}
+        }
+        drop(connection);
+    });
+    let both = stream::try_unfold((pieces, is_over), |(mut pieces, mut is_over)| async move {
         let piece = tokio::select! {
             biased;
-            () = &mut ended => return Err(FetchError::Over),
+            _ = &mut is_over => return Err(FetchError::Over),
             piece = pieces.next() => piece.transpose()?,
         };
-        Ok(piece.map(|piece| (piece, (pieces, ended))))
+        Ok(piece.map(|piece| (piece, (pieces, is_over))))
     });
     both.boxed()
 }

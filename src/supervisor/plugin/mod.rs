@@ -148,7 +148,6 @@ impl Plugin {
     async fn next(&mut self) -> Next {
         let timer = self.next_timer();
         let reads = self.calls.has_room();
-        let is_draining = self.drain.is_some();
         let session = self.state.session_mut();
         tokio::select! {
             command = self.commands.recv(), if self.is_held => {
@@ -158,7 +157,7 @@ impl Plugin {
             }
             Some(outcome) = maybe(self.starting.as_mut()) => Next::Started(Box::new(outcome)),
             Some(next) = hear(session, reads) => next,
-            () = self.fetches.one_ended(), if is_draining => Next::FetchEnded,
+            () = self.fetches.one_ended() => Next::FetchEnded,
             Some(()) = maybe(timer.map(tokio::time::sleep_until)) => Next::Timer,
         }
     }
