@@ -5,7 +5,6 @@
 use std::fmt::Write;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
@@ -15,11 +14,11 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Request, Response};
 use percent_encoding::percent_decode;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
 
+use super::connections::Line;
 use super::{ResponseBody, empty};
 use crate::bridge::fetch::Init;
-use crate::channel::{Delivery, Reasons};
+use crate::channel::Delivery;
 use crate::egress::{Answer, Bounds, Egress, FetchError, Grant, Share, Source};
 
 /// Percent-encoded JSON in a request, ASCII JSON in a response. A response without it is a refusal, in words.
@@ -71,10 +70,15 @@ pub(super) async fn serve(
     request: Request<Incoming>,
     delivery: &Delivery,
     egress: &Egress,
-    hang_up: Arc<Notify>,
+    line: Arc<Line>,
 ) -> Response<ResponseBody> {
-    match fetch(request, delivery, egress, hang_up).await {
-        Ok((number, answer)) => response(number, answer, delivery),
+    match fetch(request, delivery, egress, &line).await {
+        Ok((number, answer)) => {
+            if answer.body.is_some() {
+                line.answers(number, delivery.reasons());
+            }
+            response(number, answer, delivery)
+        }
         Err(Failure::Malformed) => super::status(hyper::StatusCode::BAD_REQUEST, "this is no fetch"),
         Err(Failure::Refused(number, reason)) => {
             // A guest that is still sending its body sees the connection end before it sees this answer.
@@ -88,7 +92,7 @@ async fn fetch(
     request: Request<Incoming>,
     delivery: &Delivery,
     egress: &Egress,
-    hang_up: Arc<Notify>,
+    line: &Arc<Line>,
 ) -> Result<(u64, Answer), Failure> {
     let asked = asked(&request).ok_or(Failure::Malformed)?;
     let number = asked.fetch;
@@ -110,26 +114,13 @@ async fn fetch(
         .init
         .request(body, content_type)
         .map_err(|error| refused(error.to_string()))?;
-    let has_answer = Arc::new(AtomicBool::new(false));
-    let unread = unread(
-        Arc::clone(&has_answer),
-        Arc::clone(delivery.reasons()),
-        number,
-        hang_up,
-    );
-    let ended = Box::pin(ended.then(|()| unread));
+    // What the guest has not read by then, it may read no more of; the connection would keep its place.
+    let line = Arc::clone(line);
+    let ended = Box::pin(ended.map(move |()| {
+        line.hang_up(Some(number), &FetchError::Over.to_string());
+    }));
     let answer = egress.fetch(request, Grant { reach, ended }, share).await;
-    has_answer.store(true, Ordering::Relaxed);
     Ok((number, answer.map_err(|error| refused(error.to_string()))?))
-}
-
-/// Runs at the end of what let a fetch happen. If its answer is not read to its end by then, the guest may read no more of
-/// it, so the connection that it comes over has to go: it would keep its place.
-async fn unread(has_answer: Arc<AtomicBool>, reasons: Arc<Reasons>, number: u64, hang_up: Arc<Notify>) {
-    if has_answer.load(Ordering::Relaxed) {
-        reasons.keep(number, FetchError::Over.to_string());
-        hang_up.notify_one();
-    }
 }
 
 fn asked(request: &Request<Incoming>) -> Option<Asked> {

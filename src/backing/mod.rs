@@ -22,11 +22,10 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Notify;
 
 pub(crate) use self::admission::Admission;
 use self::admission::Admissions;
-use self::connections::Connections;
+use self::connections::{Connections, Line};
 use crate::channel::{Delivery, MAX_LARGE_FRAME_BYTES};
 use crate::egress::Egress;
 use crate::token::Key;
@@ -103,20 +102,19 @@ async fn accept(listener: UnixListener, admissions: Arc<Admissions>) {
         };
         let admissions = Arc::clone(&admissions);
         tokio::spawn(async move {
-            serve(stream, pid, admissions).await;
+            serve(stream, pid, admissions, Arc::clone(place.line())).await;
             drop(place);
         });
     }
 }
 
-async fn serve(stream: UnixStream, pid: u32, admissions: Arc<Admissions>) {
-    let hang_up = Arc::new(Notify::new());
-    let given_up = Arc::clone(&hang_up);
+async fn serve(stream: UnixStream, pid: u32, admissions: Arc<Admissions>, line: Arc<Line>) {
+    let own = Arc::clone(&line);
     let service = service_fn(move |request| {
-        let (admissions, hang_up) = (Arc::clone(&admissions), Arc::clone(&hang_up));
+        let (admissions, line) = (Arc::clone(&admissions), Arc::clone(&own));
         async move {
             Ok::<_, Infallible>(
-                answer(request, pid, &admissions, hang_up)
+                answer(request, pid, &admissions, line)
                     .await
                     .unwrap_or_else(Refusal::response),
             )
@@ -129,7 +127,7 @@ async fn serve(stream: UnixStream, pid: u32, admissions: Arc<Admissions>) {
         .serve_connection(TokioIo::new(stream), service);
     tokio::select! {
         biased;
-        () = given_up.notified() => {}
+        () = line.given_up() => {}
         // A connection that breaks concerns nobody but its other end.
         _ = connection => {}
     }
@@ -139,8 +137,9 @@ async fn answer(
     request: Request<Incoming>,
     pid: u32,
     admissions: &Admissions,
-    hang_up: Arc<Notify>,
+    line: Arc<Line>,
 ) -> Result<Response<ResponseBody>, Refusal> {
+    line.asked();
     let token = request
         .headers()
         .get(TOKEN_HEADER)
@@ -150,7 +149,7 @@ async fn answer(
         .ok_or(Refusal::Stranger)?;
     let path = request.uri().path();
     if request.method() == Method::POST && path == "/fetch" {
-        return Ok(fetch::serve(request, &delivery, admissions.egress(), hang_up).await);
+        return Ok(fetch::serve(request, &delivery, admissions.egress(), line).await);
     }
     if request.method() == Method::GET {
         let reason = fetch::reason(path, &delivery).ok_or(Refusal::NoSuchThing)?;
