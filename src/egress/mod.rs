@@ -137,6 +137,7 @@ impl Egress {
         let mut url = parse(&request.url)?;
         reach.check(&url, &self.private)?;
         refuse_credentials(&url, &request.url)?;
+        refuse_length(&url)?;
         let mut method = headers::method(&request.method)?;
         let mut body = request.body;
         if matches!(method, Method::GET | Method::HEAD) && !matches!(body, Source::None) {
@@ -183,6 +184,7 @@ impl Egress {
             // Before the stream's loss is told: whether one may go there at all comes first.
             reach.check(&next, &self.private)?;
             refuse_credentials(&next, next.as_str())?;
+            refuse_length(&next)?;
             if !follow(answer.status(), &mut method, &mut headers, &url, &next) {
                 body = Source::None;
             } else if is_stream {
@@ -248,7 +250,7 @@ impl Egress {
             if hyper::body::Body::size_hint(&body).lower() > cap as u64 {
                 return Err(FetchError::ResponseTooLarge(cap));
             }
-            let pieces = decoded(body, &codings, cap, self.bounds.idle);
+            let pieces = decoded(body, codings, cap, self.bounds.idle);
             Some(until(pieces, ended, (driver, permit)))
         };
         let text = head.extensions.get::<hyper::ext::ReasonPhrase>();
@@ -289,6 +291,17 @@ fn refuse_credentials(url: &Url, text: &str) -> Result<(), FetchError> {
         Ok(())
     } else {
         Err(FetchError::Credentials(text.to_owned()))
+    }
+}
+
+/// What hyper can send, and more than servers take. Told before anything is connected to.
+const MAX_TARGET_BYTES: usize = u16::MAX as usize - 1;
+
+fn refuse_length(url: &Url) -> Result<(), FetchError> {
+    if exchange::target_of(url).len() > MAX_TARGET_BYTES {
+        Err(FetchError::UrlTooLong(MAX_TARGET_BYTES))
+    } else {
+        Ok(())
     }
 }
 

@@ -48,8 +48,8 @@ const MAX_UPLOAD_MB: f64 = 16.0;
 /// EmDash's cap, each way.
 const MAX_FETCH_MB: f64 = 8.0;
 
-/// Until their answers have been read; further fetches wait. A compressed answer may take 16 MiB while it is decoded, so
-/// this is also a bound of memory.
+/// Until their answers have been read; further fetches wait. An answer may take 16 MiB for each of its two codings while it
+/// is decoded, so this is also a bound of memory.
 pub(crate) const CONNECTIONS: usize = 16;
 
 /// The same on Cloudflare.
