@@ -28,6 +28,7 @@ const handler: Handler = (request, response, body): unknown => {
     response.write("one ");
     return setImmediate(() => response.end("two"));
   }
+  if (path === "/head") return response.setHeader("x-long", "é".repeat(60_000)).end();
   if (path === "/bytes") return response.end(Buffer.from([0, 255, 128, 10]));
   if (path === "/large")
     return response.setHeader("content-length", 5_000_000).end(Buffer.alloc(5_000_000, 7));
@@ -244,4 +245,14 @@ describe("what comes back", () => {
       200,
     );
   });
+});
+
+it("long heads come, whatever they are made of, and what is too long to be sent is refused in words", async () => {
+  const body = `
+    const text = (init) => ctx.http.fetch(input, init).then((r) => r.headers.get("x-long"), (error) => error.message);
+    return [await text({}), await text({ headers: { long: "%".repeat(90_000) } })]`;
+  expect(await inPlugin(body, { manifest, input: `${origin.url}/head` })).toEqual([
+    "é".repeat(60_000),
+    `Bridge call http/fetch failed: {"error":"fetch failed: its URL and headers are too long to be sent"}`,
+  ]);
 });
