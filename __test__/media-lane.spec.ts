@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import type { RunnerOptions } from "../host/options.js";
 import { ask, loadPlugin, makeRunner, routeOf, useDatabase } from "./support/runner.js";
+import { until } from "./support/until.js";
 
 const site = useDatabase();
 const MEGABYTE = 1024 * 1024;
@@ -102,4 +103,93 @@ it("a limit of the environment that is no number is refused by its name", () => 
   } finally {
     delete process.env.EMDASH_SANDBOX_MAX_UPLOAD_MB;
   }
+});
+
+it("uploads that a slow store keeps waiting are not lost, and nothing else of their plugin waits", async () => {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  let begun = 0;
+  const stored: Uint8Array[] = [];
+  const mediaStorage = {
+    async upload({ body }: { body: Uint8Array }) {
+      begun += 1;
+      await opened;
+      stored.push(body);
+    },
+    async delete() {},
+  };
+  const runner = makeRunner({ db: site.db, mediaStorage, limits: { memoryMb: 512, cpuMs: 20_000 } } as never);
+  const plugin = await loadPlugin(
+    runner,
+    `export default { routes: {
+      run: (_, ctx) => Promise.all(Array.from({ length: 7 }, (_, at) =>
+        ctx.media.upload(at + ".bin", "video/mp4", new Uint8Array(${16 * MEGABYTE}).fill(at)))).then((all) => all.length),
+      other: ({ input }, ctx) => ctx.kv.set("other", input).then(() => "x".repeat(${2 * MEGABYTE})) } };`,
+    manifest,
+  );
+  const uploads = ask(plugin);
+  // Four fit; the fifth waits for room, the others for it.
+  await until(() => begun === 4, "four uploads are with the store");
+  const other = (await ask(plugin, "while they wait", "other")) as string;
+  expect(other.length).toBe(2 * MEGABYTE);
+  expect(begun).toBe(4);
+  open();
+  expect(await uploads).toBe(7);
+  expect(stored.map((body) => [body.length, body[0], body.at(-1)])).toEqual(
+    Array.from({ length: 7 }, (_, at) => [16 * MEGABYTE, at, at]),
+  );
+});
+
+it("bytes are those that the buffer held when upload was called, also when they go later", async () => {
+  const { files, options } = memory();
+  const body = `
+    const buffer = new Uint8Array(${MEGABYTE});
+    const uploads = [];
+    for (let at = 0; at < 4; at += 1) uploads.push(ctx.media.upload(at + ".png", "image/png", buffer.fill(at + 1)));
+    buffer.fill(0);
+    return (await Promise.all(uploads)).map(({ storageKey }) => storageKey);`;
+  const keys = (await ask(await loadPlugin(makeRunner(options), routeOf(body), manifest))) as string[];
+  const firstAndLast = keys.map((key) => [files.get(key)?.at(0), files.get(key)?.at(-1)]);
+  expect(firstAndLast).toEqual([
+    [1, 1],
+    [2, 2],
+    [3, 3],
+    [4, 4],
+  ]);
+});
+
+it("the bytes of uploads that are refused take nothing from those that follow", async () => {
+  const { files, options } = memory();
+  const runner = makeRunner({ ...options, limits: { memoryMb: 512, cpuMs: 20_000, wallTimeMs: 20_000 } });
+  // More than there is room for, refused by the host, by the guest, and after their invocation's end.
+  const body = `
+    const bytes = new Uint8Array(${16 * MEGABYTE});
+    const text = (promise) => promise.then(() => "stored", (error) => error.message);
+    const refused = [];
+    for (let at = 0; at < 5; at += 1) refused.push(await text(ctx.media.upload(7, "image/png", bytes)));
+    for (let at = 0; at < 5; at += 1) refused.push(await text(ctx.media.upload({ toJSON() { throw new Error("never sent"); } }, "image/png", bytes)));
+    refused.push(await text(ctx.media.upload("a.png", "image/png", bytes)));
+    return refused;`;
+  const refused = (await ask(await loadPlugin(runner, routeOf(body), manifest))) as string[];
+  expect(refused.slice(0, 5)).toEqual(
+    Array(5).fill('Bridge call media/upload failed: {"error":"Missing required string parameter: filename"}'),
+  );
+  expect(refused.slice(5)).toEqual([...Array(5).fill("never sent"), "stored"]);
+  expect(files.size).toBe(1);
+});
+
+it("an upload that nobody awaits arrives before its plugin can be unloaded", async () => {
+  const { files, options } = memory();
+  const plugin = await loadPlugin(
+    makeRunner(options),
+    routeOf(
+      `for (let at = 0; at < 3; at += 1) ctx.media.upload(at + ".png", "image/png", new Uint8Array(${MEGABYTE})); return "gone on"`,
+    ),
+    manifest,
+  );
+  expect(await ask(plugin)).toBe("gone on");
+  await plugin.terminate();
+  expect(files.size).toBe(3);
 });

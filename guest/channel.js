@@ -46,6 +46,8 @@ const MAX_LARGE_FRAME_BYTES = 64 * 1024 * 1024;
  */
 const FRAMES_PER_COLLECTION = 2048;
 
+const OUTSIDE = "ctx was used outside of a hook or route";
+
 /** Serves one WebSocket; all state of a session is in this closure. */
 export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left) {
   const pair = new WebSocketPair();
@@ -59,6 +61,10 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
   let received = 0;
   /** The large frames that are on their way. */
   let large;
+  /** The bytes of uploads that are. The host may let them wait, which is nothing to a frame. */
+  let uploads;
+  /** The last upload of each invocation, until its call is sent. */
+  const unsent = new Map();
 
   const fetchOut = createFetch(backing, () => getStore(invocations));
   const context = () => createContext(binding, callHost, tellHost, callWithBytes, fetchOut);
@@ -96,6 +102,7 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
     }
     // What the handler has sent on its way must arrive first: an answered plugin may be unloaded at any moment.
     await large;
+    await mapGet(unsent, frame.invoke);
     sendText(text, (reason) => sendText(failed(reason)));
   }
 
@@ -122,7 +129,7 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
   function callHost(method, body) {
     return new Promise((resolve, reject) => {
       const invocation = getStore(invocations);
-      if (invocation === undefined) throw refusal(method, "ctx was used outside of a hook or route");
+      if (invocation === undefined) throw refusal(method, OUTSIDE);
       const json = stringifyJson(body);
       const call = ++lastCall;
       mapSet(pending, call, { __proto__: null, method, resolve, reject });
@@ -130,25 +137,38 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
     });
   }
 
-  /** A `ctx` call that brings bytes: they go ahead of it, as they are. */
+  /** A `ctx` call that brings bytes: they go ahead of it, as they are when it is made. */
   async function callWithBytes(method, body, bytes) {
     const { uploadBytes } = binding.limits;
     // Told before they are sent: what is cut off while it is sent gets no answer.
     if (byteLength(bytes) > uploadBytes) {
       throw refusal(method, `A file may have at most ${uploadBytes / 1024 / 1024} MiB`);
     }
-    const sent = sendBytes(large, bytes);
-    // What comes next waits for these, and does not fail with them.
-    large = settled(sent);
+    const invocation = getStore(invocations);
+    if (invocation === undefined) throw refusal(method, OUTSIDE);
+    // What can't be sent must not leave its bytes with the host.
+    const fields = parseJson(stringifyJson(body));
+    const sent = sendBytes(uploads, bytes);
+    const gone = settled(sent);
+    uploads = gone;
+    mapSet(unsent, invocation, gone);
     const { number, reason } = await sent;
+    if (mapGet(unsent, invocation) === gone) mapDelete(unsent, invocation);
+    if (uploads === gone) uploads = undefined;
     if (reason !== undefined) throw refusal(method, reason);
-    return callHost(method, { ...body, bytes: number });
+    return callHost(method, { ...fields, bytes: number });
   }
 
   /** The number under which the bytes wait at the host, or the reason why they do not. */
   async function sendBytes(before, bytes) {
+    let own = bytes;
+    if (before !== undefined) {
+      // The plugin may use its buffer for something else in the meantime. What goes at once, workerd has copied at once.
+      own = new Uint8Array(bytes);
+      await before;
+    }
     try {
-      const response = await post(before, "http://backing/bytes", bytes);
+      const response = await post("http://backing/bytes", own);
       const text = await responseText(response);
       return responseOk(response) ? { number: toNumber(text) } : { reason: text };
     } catch {
@@ -192,17 +212,16 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
   async function sendLarge(before, bytes, refused) {
     if (byteLength(bytes) > MAX_LARGE_FRAME_BYTES) return refused("an answer or call is limited to 64 MiB");
     try {
-      const response = await post(before, "http://backing/frames", bytes);
+      await before;
+      const response = await post("http://backing/frames", bytes);
       if (!responseOk(response)) refused(await responseText(response));
     } catch {
       refused("the host could not be reached");
     }
   }
 
-  /** One after another: the host takes one at a time. */
-  async function post(before, url, body) {
-    await before;
-    return await fetchFrom(backing, url, { __proto__: null, method: "POST", body });
+  function post(url, body) {
+    return fetchFrom(backing, url, { __proto__: null, method: "POST", body });
   }
 
   function take(path) {

@@ -130,7 +130,7 @@ async fn bytes_wait_for_the_call_that_names_them_and_are_bounded_by_themselves()
         ask(&server, post(token.expose(), "/bytes", "four")).await,
         "HTTP/1.1 200 OK"
     );
-    assert_eq!(delivery.uploads().take(1).as_deref(), Some(&b"four"[..]));
+    assert_eq!(delivery.uploads().take(1).unwrap().bytes, b"four");
     assert_eq!(
         ask(&server, post(token.expose(), "/bytes", "fives")).await,
         "HTTP/1.1 413 Payload Too Large"

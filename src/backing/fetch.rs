@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
-use http_body_util::{BodyExt, Limited, StreamBody};
+use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Body, Frame, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::{Request, Response};
 use percent_encoding::percent_decode;
 use serde::{Deserialize, Serialize};
 
+use super::body::BodyError;
 use super::connections::Line;
 use super::{ResponseBody, empty};
 use crate::bridge::fetch::Init;
@@ -158,10 +159,10 @@ async fn source(
     let kib = u32::try_from(most.div_ceil(1024)).unwrap_or(u32::MAX);
     let held = Arc::clone(&share.buffers).acquire_many_owned(kib).await;
     let held = held.map_err(|_| FetchError::Over)?;
-    match Limited::new(body, cap).collect().await {
-        Ok(body) => Ok((Source::Whole(body.to_bytes()), Some(held))),
-        Err(error) if error.is::<hyper::Error>() => Err(FetchError::BodyLost),
-        Err(_) => Err(FetchError::RequestTooLarge(cap)),
+    match super::body::whole(body, cap).await {
+        Ok(body) => Ok((Source::Whole(body.into()), Some(held))),
+        Err(BodyError::Broken) => Err(FetchError::BodyLost),
+        Err(BodyError::TooLarge { limit }) => Err(FetchError::RequestTooLarge(limit)),
     }
 }
 

@@ -5,6 +5,7 @@
 //! checked before a body is read.
 
 mod admission;
+mod body;
 mod connections;
 mod fetch;
 
@@ -15,8 +16,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Empty, Full, Limited};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -25,8 +26,9 @@ use tokio::net::{UnixListener, UnixStream};
 
 pub(crate) use self::admission::Admission;
 use self::admission::Admissions;
+use self::body::BodyError;
 use self::connections::{Connections, Line};
-use crate::channel::{Delivery, MAX_LARGE_FRAME_BYTES};
+use crate::channel::{Delivery, MAX_LARGE_FRAME_BYTES, Upload};
 use crate::egress::Egress;
 use crate::token::Key;
 use crate::workerd::PrivateSocket;
@@ -40,8 +42,8 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// From a request's headers until its body is there. It comes from the same machine's memory.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A token is at most 256 KiB, and stands in the headers.
-const MAX_HEADER_BYTES: usize = 320 * 1024;
+/// A token is at most 256 KiB, and what describes a fetch as much (`guest/fetch.js`).
+const MAX_HEADER_BYTES: usize = (256 + 256 + 16) * 1024;
 
 type ResponseBody = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -155,32 +157,51 @@ async fn answer(
         let reason = fetch::reason(path, &delivery).ok_or(Refusal::NoSuchThing)?;
         return Ok(status(StatusCode::OK, reason));
     }
-    let (limit, is_upload) = match (request.method(), request.uri().path()) {
-        (&Method::POST, "/frames") => (MAX_LARGE_FRAME_BYTES, false),
-        (&Method::POST, "/bytes") => (admissions.max_upload(), true),
-        _ => return Err(Refusal::NoSuchThing),
-    };
-    // One body at a time, so that a plugin can't make the host hold many. The guest sends them one by one.
-    let _turn = delivery.turn().ok_or(Refusal::TooMany)?;
-    let body = Limited::new(request.into_body(), limit).collect();
-    let body = tokio::time::timeout(BODY_TIMEOUT, body)
-        .await
-        .map_err(|_| Refusal::Stalled)?
-        .map_err(|error| {
-            if error.is::<hyper::Error>() {
-                Refusal::Broken
-            } else {
-                Refusal::TooLarge { limit }
-            }
-        })?
-        .to_bytes();
-    if is_upload {
-        let number = delivery.uploads().keep(body);
-        return Ok(status(StatusCode::OK, number.to_string()));
+    match (request.method(), path) {
+        (&Method::POST, "/frames") => take_frame(request.into_body(), &delivery).await,
+        (&Method::POST, "/bytes") => {
+            let limit = admissions.max_upload();
+            take_upload(request.into_body(), &delivery, limit).await
+        }
+        _ => Err(Refusal::NoSuchThing),
     }
-    let frame = String::from_utf8(body.into()).map_err(|_| Refusal::Broken)?;
+}
+
+async fn take_frame(body: Incoming, delivery: &Delivery) -> Result<Response<ResponseBody>, Refusal> {
+    // One at a time, so that a plugin can't make the host hold many. The guest sends them one by one.
+    let _turn = delivery.turn().ok_or(Refusal::TooMany)?;
+    let body = in_time(body::whole(body, MAX_LARGE_FRAME_BYTES)).await?;
+    let frame = String::from_utf8(body).map_err(|_| Refusal::Broken)?;
     delivery.deliver(frame).await;
     Ok(status(StatusCode::NO_CONTENT, ""))
+}
+
+/// There may be many at once. Each waits until the plugin's uploads leave room for it; meanwhile nothing of it is read, and
+/// nothing else waits.
+async fn take_upload(
+    body: Incoming,
+    delivery: &Delivery,
+    limit: usize,
+) -> Result<Response<ResponseBody>, Refusal> {
+    let said = body.size_hint();
+    if said.lower() > limit as u64 {
+        return Err(Refusal::TooLarge { limit });
+    }
+    let uploads = delivery.uploads();
+    // The semaphore is never closed.
+    let room = uploads.room(said.exact().unwrap_or(limit as u64)).await;
+    let room = room.ok_or(Refusal::Broken)?;
+    let bytes = in_time(body::whole(body, limit)).await?;
+    let number = uploads.keep(Upload { bytes, room });
+    Ok(status(StatusCode::OK, number.to_string()))
+}
+
+async fn in_time(body: impl Future<Output = Result<Vec<u8>, BodyError>>) -> Result<Vec<u8>, Refusal> {
+    let body = tokio::time::timeout(BODY_TIMEOUT, body).await;
+    body.map_err(|_| Refusal::Stalled)?.map_err(|error| match error {
+        BodyError::TooLarge { limit } => Refusal::TooLarge { limit },
+        BodyError::Broken => Refusal::Broken,
+    })
 }
 
 /// Why a request is not served. The guest hands the text of those that a plugin can cause on to it.

@@ -21,7 +21,7 @@ use self::budget::Budget;
 use self::lane::MAX_FRAME_BYTES;
 pub(crate) use self::lane::MAX_LARGE_FRAME_BYTES;
 pub(crate) use self::reasons::Reasons;
-pub(crate) use self::uploads::Uploads;
+pub(crate) use self::uploads::{Room, Upload, Uploads};
 use crate::egress::{Grant, Share};
 use crate::workerd::PrivateSocket;
 
@@ -198,7 +198,7 @@ impl Channel {
     }
 
     /// Bytes that the guest has sent ahead of a call, handed out once.
-    pub(crate) fn upload(&self, number: u64) -> Option<Bytes> {
+    pub(crate) fn upload(&self, number: u64) -> Option<Upload> {
         self.delivery.uploads.take(number)
     }
 

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 
 use crate::bridge::Operation;
 use crate::error::Error;
@@ -39,7 +38,7 @@ pub enum Event {
         call: u64,
         operation: Operation,
         /// The bytes of a file that it brings.
-        upload: Option<Bytes>,
+        upload: Option<Vec<u8>>,
         authority: Authority,
     },
     Log(Log),

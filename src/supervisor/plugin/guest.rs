@@ -1,13 +1,12 @@
 //! The half of the actor that listens to the guest: its answers, its `ctx` calls, and what the host says to those.
 
-use bytes::Bytes;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::{Plugin, Subject};
-use crate::bridge::{self, LogLine, Method, Operation};
-use crate::channel::FetchAsk;
+use crate::bridge::{self, LogLine, Method};
 use crate::channel::frame::{self, Incoming};
+use crate::channel::{FetchAsk, Upload};
 use crate::egress::Grant;
 use crate::error::{Error, ErrorCode, OVER, Refusal};
 use crate::json::{self, Extent};
@@ -52,6 +51,8 @@ impl Plugin {
     }
 
     fn on_guest_call(&mut self, call: u64, invocation: u64, method: &str, body: &RawValue) {
+        // Taken before anything is checked: with a call that is refused its bytes go.
+        let upload = self.upload_of(method, body);
         let Some(until) = self.invocations.authority(invocation, Instant::now()) else {
             return self.send_to_guest(call, Err(OVER.into()));
         };
@@ -70,12 +71,11 @@ impl Plugin {
                 self.send_to_guest(call, Ok(Answer::json("null")));
             }
             Ok(operation) => {
-                let upload = match self.upload_of(&operation) {
-                    Ok(upload) => upload,
-                    Err(message) => return self.send_to_guest(call, Err(message.into())),
-                };
-                let arguments: usize = operation.args.iter().flatten().map(String::len).sum();
-                let bytes = arguments + upload.as_ref().map_or(0, Bytes::len);
+                if operation.method == Method::MediaUpload && upload.is_none() {
+                    return self.send_to_guest(call, Err("the bytes of this upload are not there".into()));
+                }
+                let (upload, room) = upload.map(|Upload { bytes, room }| (bytes, room)).unzip();
+                let bytes = operation.args.iter().flatten().map(String::len).sum();
                 self.last_used = Instant::now();
                 let (plugin, authority) = (self.subject.number, self.authority.until(until));
                 let call = HostCall {
@@ -83,6 +83,7 @@ impl Plugin {
                     invocation,
                     until,
                     bytes,
+                    upload: room,
                 };
                 let event = self.calls.begin(call, |call| Event::Call {
                     plugin,
@@ -140,16 +141,17 @@ impl Plugin {
     }
 
     /// The bytes that an upload names by the number under which they wait.
-    fn upload_of(&self, operation: &Operation) -> Result<Option<Bytes>, &'static str> {
-        if operation.method != Method::MediaUpload {
-            return Ok(None);
+    fn upload_of(&self, method: &str, body: &RawValue) -> Option<Upload> {
+        if method != Method::MediaUpload.name() {
+            return None;
         }
-        let number = operation
-            .args
-            .last()
-            .and_then(|number| number.as_ref()?.parse().ok());
-        let upload = number.and_then(|number| self.state.session()?.channel.upload(number));
-        upload.map(Some).ok_or("the bytes of this upload are not there")
+        let mut number = None;
+        json::fields(body, |name, value| {
+            if name == b"bytes" {
+                number = value.get().parse().ok();
+            }
+        });
+        self.state.session()?.channel.upload(number?)
     }
 
     pub(super) fn on_answer(&mut self, call: u64, result: Result<Answer, Refusal>) {
