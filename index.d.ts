@@ -9,8 +9,6 @@ export declare class NativeDev {
   describe(manifest: string, code: string): DescribeOutcome
   /** What its plugins are held to, as far as they are. */
   limits(): NativeLimits
-  /** Bytes of one file that a plugin uploads. */
-  get maxUpload(): number
 }
 
 /** The way out, without a plugin's process. */

@@ -1,5 +1,6 @@
 // The main module of every plugin's worker. It evaluates before the plugin, which it imports, and serves the host's
-// requests on the private socket: `/channel` becomes the WebSocket, `/frames/<n>` brings frames too large for it, `/bytes/<n>` a call's bytes.
+// requests on the private socket: `/channel` becomes the WebSocket, `/frames/<n>` brings frames too large for it, `/bytes/<n>` a call's bytes;
+// `/uploads/<n>` are those that a call of the plugin's brings.
 //
 // The plugin can import this module too. Nothing that it exports holds a session, so all that it could do with it is
 // to talk to itself.
@@ -8,6 +9,8 @@ import { openChannel } from "channel.js";
 import {
   Error,
   keys,
+  mapDelete,
+  mapGet,
   mapSet,
   Map,
   Response,
@@ -22,20 +25,27 @@ import {
   urlPathname,
 } from "intrinsics.js";
 
-/** Large frames and bytes that the host has left here, by path, until the channel says to take one. */
+/** By path: large frames and bytes that the host has left, until the channel says to take one; files, until the host has them. */
 const left = new Map();
 
 export default {
   async fetch(request, env) {
     const path = urlPathname(new URL(requestUrl(request)));
     if (path === "/channel") return openChannel(plugin, env, left);
-    if (requestMethod(request) !== "POST") return new Response(null, { status: 404 });
+    if (requestMethod(request) === "GET") return upload(path);
     if (startsWith(path, "/frames/")) mapSet(left, path, await requestText(request));
     else if (startsWith(path, "/bytes/")) mapSet(left, path, await requestBytes(request));
     else return new Response(null, { status: 404 });
     return new Response(null, { status: 204 });
   },
 };
+
+/** The bytes that a call brings, once: a `Response` has its own copy. */
+function upload(path) {
+  const bytes = startsWith(path, "/uploads/") ? mapGet(left, path) : undefined;
+  mapDelete(left, path);
+  return bytes === undefined ? new Response(null, { status: 404 }) : new Response(bytes);
+}
 
 /** Where the plugin's own `fetch()`, `WebSocket` and the like end: workerd routes all of them here. */
 export const Wall = {

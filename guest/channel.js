@@ -27,7 +27,6 @@ import {
   sendToSocket,
   stringifyJson,
   TextEncoder,
-  toNumber,
   TypeError,
   Uint8Array,
   WebSocketPair,
@@ -46,8 +45,6 @@ const MAX_LARGE_FRAME_BYTES = 64 * 1024 * 1024;
  */
 const FRAMES_PER_COLLECTION = 2048;
 
-const OUTSIDE = "ctx was used outside of a hook or route";
-
 /** Serves one WebSocket; all state of a session is in this closure. */
 export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left) {
   const pair = new WebSocketPair();
@@ -58,13 +55,10 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
   const invocations = new AsyncLocalStorage();
   const pending = new Map();
   let lastCall = 0;
+  let lastUpload = 0;
   let received = 0;
   /** The large frames that are on their way. */
   let large;
-  /** The bytes of uploads that are. The host may let them wait, which is nothing to a frame. */
-  let uploads;
-  /** The last upload of each invocation, until its call is sent. */
-  const unsent = new Map();
 
   const fetchOut = createFetch(backing, () => getStore(invocations));
   const context = () => createContext(binding, callHost, tellHost, callWithBytes, fetchOut);
@@ -102,7 +96,6 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
     }
     // What the handler has sent on its way must arrive first: an answered plugin may be unloaded at any moment.
     await large;
-    await mapGet(unsent, frame.invoke);
     sendText(text, (reason) => sendText(failed(reason)));
   }
 
@@ -129,7 +122,7 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
   function callHost(method, body) {
     return new Promise((resolve, reject) => {
       const invocation = getStore(invocations);
-      if (invocation === undefined) throw refusal(method, OUTSIDE);
+      if (invocation === undefined) throw refusal(method, "ctx was used outside of a hook or route");
       const json = stringifyJson(body);
       const call = ++lastCall;
       mapSet(pending, call, { __proto__: null, method, resolve, reject });
@@ -137,42 +130,19 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
     });
   }
 
-  /** A `ctx` call that brings bytes: they go ahead of it, as they are when it is made. */
+  /** A `ctx` call that brings bytes, as they are when it is made. They are kept for the host until it has answered. */
   async function callWithBytes(method, body, bytes) {
     const { uploadBytes } = binding.limits;
-    // Told before they are sent: what is cut off while it is sent gets no answer.
     if (byteLength(bytes) > uploadBytes) {
       throw refusal(method, `A file may have at most ${uploadBytes / 1024 / 1024} MiB`);
     }
-    const invocation = getStore(invocations);
-    if (invocation === undefined) throw refusal(method, OUTSIDE);
-    // What can't be sent must not leave its bytes with the host.
-    const fields = parseJson(stringifyJson(body));
-    const sent = sendBytes(uploads, bytes);
-    const gone = settled(sent);
-    uploads = gone;
-    mapSet(unsent, invocation, gone);
-    const { number, reason } = await sent;
-    if (mapGet(unsent, invocation) === gone) mapDelete(unsent, invocation);
-    if (uploads === gone) uploads = undefined;
-    if (reason !== undefined) throw refusal(method, reason);
-    return callHost(method, { ...fields, bytes: number });
-  }
-
-  /** The number under which the bytes wait at the host, or the reason why they do not. */
-  async function sendBytes(before, bytes) {
-    let own = bytes;
-    if (before !== undefined) {
-      // The plugin may use its buffer for something else in the meantime. What goes at once, workerd has copied at once.
-      own = new Uint8Array(bytes);
-      await before;
-    }
+    const number = ++lastUpload;
+    const path = `/uploads/${number}`;
+    mapSet(left, path, new Uint8Array(bytes));
     try {
-      const response = await post("http://backing/bytes", own);
-      const text = await responseText(response);
-      return responseOk(response) ? { number: toNumber(text) } : { reason: text };
-    } catch {
-      return { reason: "the host could not be reached" };
+      return await callHost(method, { ...body, bytes: number });
+    } finally {
+      mapDelete(left, path);
     }
   }
 
@@ -213,15 +183,12 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
     if (byteLength(bytes) > MAX_LARGE_FRAME_BYTES) return refused("an answer or call is limited to 64 MiB");
     try {
       await before;
-      const response = await post("http://backing/frames", bytes);
+      const init = { __proto__: null, method: "POST", body: bytes };
+      const response = await fetchFrom(backing, "http://backing/frames", init);
       if (!responseOk(response)) refused(await responseText(response));
     } catch {
       refused("the host could not be reached");
     }
-  }
-
-  function post(url, body) {
-    return fetchFrom(backing, url, { __proto__: null, method: "POST", body });
   }
 
   function take(path) {
@@ -251,15 +218,6 @@ function callText(call, invocation, method, body) {
 /** What an object has itself: not what a plugin may have given to all objects. */
 function own(object, name) {
   return hasOwn(object, name) ? object[name] : undefined;
-}
-
-/** Resolves when the promise has settled, either way. */
-async function settled(promise) {
-  try {
-    await promise;
-  } catch {
-    // Whoever made it hears of it.
-  }
 }
 
 function handlerOf(entry, kind, name) {

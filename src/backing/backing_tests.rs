@@ -47,7 +47,7 @@ fn post(token: &str, path: &str, body: &str) -> String {
 #[tokio::test]
 async fn a_plugins_own_process_delivers_frames_and_nobody_else_does() {
     let (key, other) = (Key::generate().unwrap(), Key::generate().unwrap());
-    let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
+    let server = BackingServer::start(key.clone(), egress()).unwrap();
     let (delivery, mut inbox) = Delivery::new(Share::new(1));
     let us = std::process::id();
     let token = key.sign(&claims(1));
@@ -99,7 +99,7 @@ async fn a_plugins_own_process_delivers_frames_and_nobody_else_does() {
 #[tokio::test]
 async fn a_body_past_the_limit_and_one_that_is_no_text_are_refused() {
     let key = Key::generate().unwrap();
-    let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
+    let server = BackingServer::start(key.clone(), egress()).unwrap();
     let (delivery, _inbox) = Delivery::new(Share::new(1));
     let _admission = server.admit(1, std::process::id(), delivery);
     let token = key.sign(&claims(1));
@@ -119,28 +119,10 @@ async fn a_body_past_the_limit_and_one_that_is_no_text_are_refused() {
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
 }
 
-#[tokio::test]
-async fn bytes_wait_for_the_call_that_names_them_and_are_bounded_by_themselves() {
-    let key = Key::generate().unwrap();
-    let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
-    let (delivery, _inbox) = Delivery::new(Share::new(1));
-    let _admission = server.admit(1, std::process::id(), delivery.clone());
-    let token = key.sign(&claims(1));
-    assert_eq!(
-        ask(&server, post(token.expose(), "/bytes", "four")).await,
-        "HTTP/1.1 200 OK"
-    );
-    assert_eq!(delivery.uploads().take(1).unwrap().bytes, b"four");
-    assert_eq!(
-        ask(&server, post(token.expose(), "/bytes", "fives")).await,
-        "HTTP/1.1 413 Payload Too Large"
-    );
-}
-
 #[tokio::test(start_paused = true)]
 async fn whoever_is_slow_is_hung_up_on() {
     let key = Key::generate().unwrap();
-    let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
+    let server = BackingServer::start(key.clone(), egress()).unwrap();
     let (delivery, _inbox) = Delivery::new(Share::new(1));
     let _admission = server.admit(1, std::process::id(), delivery);
     let token = key.sign(&claims(1));
@@ -168,7 +150,7 @@ fn fetch(token: &str, meta: &str) -> String {
 #[tokio::test]
 async fn a_fetch_is_granted_by_the_actor_and_its_refusal_is_told_again() {
     let key = Key::generate().unwrap();
-    let server = BackingServer::start(key.clone(), 4, egress()).unwrap();
+    let server = BackingServer::start(key.clone(), egress()).unwrap();
     let (delivery, mut inbox) = Delivery::new(Share::new(1));
     let us = std::process::id();
     let admission = server.admit(1, us, delivery);

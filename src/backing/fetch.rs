@@ -15,11 +15,10 @@ use hyper::{Request, Response};
 use percent_encoding::percent_decode;
 use serde::{Deserialize, Serialize};
 
-use super::body::BodyError;
 use super::connections::Line;
 use super::{ResponseBody, empty};
 use crate::bridge::fetch::Init;
-use crate::channel::Delivery;
+use crate::channel::{BodyError, Delivery, whole};
 use crate::egress::{Answer, Bounds, Egress, FetchError, Grant, Share, Source};
 
 /// Percent-encoded JSON in a request, ASCII JSON in a response. A response without it is a refusal, in words.
@@ -159,7 +158,7 @@ async fn source(
     let kib = u32::try_from(most.div_ceil(1024)).unwrap_or(u32::MAX);
     let held = Arc::clone(&share.buffers).acquire_many_owned(kib).await;
     let held = held.map_err(|_| FetchError::Over)?;
-    match super::body::whole(body, cap).await {
+    match whole(body, cap).await {
         Ok(body) => Ok((Source::Whole(body.into()), Some(held))),
         Err(BodyError::Broken) => Err(FetchError::BodyLost),
         Err(BodyError::TooLarge { limit }) => Err(FetchError::RequestTooLarge(limit)),

@@ -1,11 +1,10 @@
-//! The backing server: where a plugin's process sends what is too large for its WebSocket, and bytes, over a Unix socket.
+//! The backing server: where a plugin's process sends what is too large for its WebSocket, and its fetches, over a Unix socket.
 //!
 //! One per runner. workerd injects the plugin's token as a header, so a caller is who it says only if the token is one
 //! that we signed, its load has a process that serves, and the connection comes from that very process. All of that is
 //! checked before a body is read.
 
 mod admission;
-mod body;
 mod connections;
 mod fetch;
 
@@ -17,7 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -26,9 +25,8 @@ use tokio::net::{UnixListener, UnixStream};
 
 pub(crate) use self::admission::Admission;
 use self::admission::Admissions;
-use self::body::BodyError;
 use self::connections::{Connections, Line};
-use crate::channel::{Delivery, MAX_LARGE_FRAME_BYTES, Upload};
+use crate::channel::{BodyError, Delivery, MAX_LARGE_FRAME_BYTES, whole};
 use crate::egress::Egress;
 use crate::token::Key;
 use crate::workerd::PrivateSocket;
@@ -56,12 +54,12 @@ pub(crate) struct BackingServer {
 }
 
 impl BackingServer {
-    /// `max_upload` bounds a file's bytes. Must be called within the io thread's runtime.
-    pub(crate) fn start(key: Key, max_upload: usize, egress: Arc<Egress>) -> io::Result<Self> {
+    /// Must be called within the io thread's runtime.
+    pub(crate) fn start(key: Key, egress: Arc<Egress>) -> io::Result<Self> {
         let (socket, listener) = PrivateSocket::bind()?;
         listener.set_nonblocking(true)?;
         let listener = UnixListener::from_std(listener)?;
-        let admissions = Arc::new(Admissions::new(key, max_upload, egress));
+        let admissions = Arc::new(Admissions::new(key, egress));
         let task = tokio::spawn(accept(listener, Arc::clone(&admissions)));
         Ok(Self {
             socket: Arc::new(socket),
@@ -159,10 +157,6 @@ async fn answer(
     }
     match (request.method(), path) {
         (&Method::POST, "/frames") => take_frame(request.into_body(), &delivery).await,
-        (&Method::POST, "/bytes") => {
-            let limit = admissions.max_upload();
-            take_upload(request.into_body(), &delivery, limit).await
-        }
         _ => Err(Refusal::NoSuchThing),
     }
 }
@@ -170,30 +164,10 @@ async fn answer(
 async fn take_frame(body: Incoming, delivery: &Delivery) -> Result<Response<ResponseBody>, Refusal> {
     // One at a time, so that a plugin can't make the host hold many. The guest sends them one by one.
     let _turn = delivery.turn().ok_or(Refusal::TooMany)?;
-    let body = in_time(body::whole(body, MAX_LARGE_FRAME_BYTES)).await?;
+    let body = in_time(whole(body, MAX_LARGE_FRAME_BYTES)).await?;
     let frame = String::from_utf8(body).map_err(|_| Refusal::Broken)?;
     delivery.deliver(frame).await;
     Ok(status(StatusCode::NO_CONTENT, ""))
-}
-
-/// There may be many at once. Each waits until the plugin's uploads leave room for it; meanwhile nothing of it is read, and
-/// nothing else waits.
-async fn take_upload(
-    body: Incoming,
-    delivery: &Delivery,
-    limit: usize,
-) -> Result<Response<ResponseBody>, Refusal> {
-    let said = body.size_hint();
-    if said.lower() > limit as u64 {
-        return Err(Refusal::TooLarge { limit });
-    }
-    let uploads = delivery.uploads();
-    // The semaphore is never closed.
-    let room = uploads.room(said.exact().unwrap_or(limit as u64)).await;
-    let room = room.ok_or(Refusal::Broken)?;
-    let bytes = in_time(body::whole(body, limit)).await?;
-    let number = uploads.keep(Upload { bytes, room });
-    Ok(status(StatusCode::OK, number.to_string()))
 }
 
 async fn in_time(body: impl Future<Output = Result<Vec<u8>, BodyError>>) -> Result<Vec<u8>, Refusal> {

@@ -1,5 +1,6 @@
 //! The channel to one plugin's process: a WebSocket over its private socket, with a lane beside it for large frames.
 
+mod body;
 mod budget;
 pub(crate) mod frame;
 mod lane;
@@ -17,11 +18,12 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes, protocol::WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+pub(crate) use self::body::{BodyError, whole};
 use self::budget::Budget;
 use self::lane::MAX_FRAME_BYTES;
 pub(crate) use self::lane::MAX_LARGE_FRAME_BYTES;
 pub(crate) use self::reasons::Reasons;
-pub(crate) use self::uploads::{Room, Upload, Uploads};
+pub(crate) use self::uploads::{Room, Uploads};
 use crate::egress::{Grant, Share};
 use crate::workerd::PrivateSocket;
 
@@ -41,6 +43,7 @@ pub(crate) struct Channel {
     /// Large frames go one at a time.
     lane: Arc<Mutex<()>>,
     socket: Arc<PrivateSocket>,
+    uploads: Arc<Uploads>,
     last_stored: AtomicU64,
 }
 
@@ -97,7 +100,6 @@ pub(crate) enum ChannelError {
 pub(crate) struct Delivery {
     received: mpsc::Sender<Received>,
     turns: Arc<Semaphore>,
-    uploads: Arc<Uploads>,
     reasons: Arc<Reasons>,
     share: Share,
 }
@@ -109,16 +111,10 @@ impl Delivery {
         let delivery = Self {
             received,
             turns: Arc::new(Semaphore::new(1)),
-            uploads: Arc::default(),
             reasons: Arc::default(),
             share,
         };
         (delivery, inbox)
-    }
-
-    /// Where bytes wait for the call that names them.
-    pub(crate) fn uploads(&self) -> &Uploads {
-        &self.uploads
     }
 
     /// Why fetches failed whose answers can no longer say so.
@@ -192,14 +188,15 @@ impl Channel {
             delivery,
             budget,
             lane: Arc::default(),
+            uploads: Arc::new(Uploads::new(Arc::clone(&socket))),
             socket,
             last_stored: AtomicU64::new(0),
         })
     }
 
-    /// Bytes that the guest has sent ahead of a call, handed out once.
-    pub(crate) fn upload(&self, number: u64) -> Option<Upload> {
-        self.delivery.uploads.take(number)
+    /// The files that the guest keeps for its calls.
+    pub(crate) fn uploads(&self) -> &Arc<Uploads> {
+        &self.uploads
     }
 
     /// Sends bytes, and then the frame that names them.

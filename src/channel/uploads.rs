@@ -1,125 +1,142 @@
-//! Bytes that a plugin has sent ahead of the call that names them.
+//! Files that a plugin uploads: fetched from its guest when their calls have passed every check.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, OnceLock};
 
+use hyper::StatusCode;
+use hyper::body::Body;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// What one process's uploads may take together, in KiB: those that are being read, that wait for their call, and that the
-/// host's storage is taking. Further ones wait for room before they are read. One that is larger takes all of it.
+use super::body::{BodyError, whole};
+use super::lane::{self, LaneError};
+use crate::workerd::PrivateSocket;
+
+/// What one process's uploads may take together, in KiB, from when they are read until the host's storage has them. Further
+/// ones wait with the guest. One that is larger takes all of it.
 const ROOM_KIB: u32 = 64 * 1024;
 
-/// What an empty file takes, so that their number is bounded, too.
-const LEAST_KIB: u32 = 256;
-
-/// The bodies of one process that no call has taken yet.
+/// The uploads of one process.
 #[derive(Debug)]
 pub(crate) struct Uploads {
+    socket: Arc<PrivateSocket>,
     room: Arc<Semaphore>,
-    waiting: Mutex<Waiting>,
 }
 
-#[derive(Debug, Default)]
-struct Waiting {
-    last: u64,
-    bodies: HashMap<u64, Upload>,
-}
+/// What an upload takes of its plugin's share, once it is read; given back when it is dropped.
+pub(crate) type Room = Arc<OnceLock<OwnedSemaphorePermit>>;
 
-/// A file's bytes. What they take is given back when the room is dropped.
-#[derive(Debug)]
-pub(crate) struct Upload {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) room: Room,
-}
-
-#[derive(Debug)]
-pub(crate) struct Room(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
-
-impl Default for Uploads {
-    fn default() -> Self {
-        Self {
-            room: Arc::new(Semaphore::new(ROOM_KIB as usize)),
-            waiting: Mutex::default(),
-        }
-    }
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UploadError {
+    #[error("the bytes can't be fetched: {0}")]
+    Lane(#[from] LaneError),
+    #[error("they can't be read")]
+    Body(BodyError),
 }
 
 impl Uploads {
-    /// Waits until there is room for a body of so many bytes, in the order in which it was asked. `None` when there is none
-    /// any more.
-    pub(crate) async fn room(&self, bytes: u64) -> Option<Room> {
+    pub(super) fn new(socket: Arc<PrivateSocket>) -> Self {
+        Self {
+            socket,
+            room: Arc::new(Semaphore::new(ROOM_KIB as usize)),
+        }
+    }
+
+    /// The bytes that the guest keeps under this number, `limit` of them at most. Waits until there is room for them.
+    pub(crate) async fn fetch(&self, number: u64, limit: usize, room: &Room) -> Result<Vec<u8>, UploadError> {
+        let answer = lane::get(&self.socket, format!("/uploads/{number}")).await?;
+        if answer.status() != StatusCode::OK {
+            return Err(LaneError::Status(answer.status()).into());
+        }
+        let body = answer.into_body();
+        let bytes = body.size_hint().exact().unwrap_or(limit as u64);
+        if bytes > limit as u64 {
+            return Err(UploadError::Body(BodyError::TooLarge { limit }));
+        }
+        if let Some(permit) = self.permit(bytes).await {
+            // Nobody else sets it.
+            let _ = room.set(permit);
+        }
+        whole(body, limit).await.map_err(UploadError::Body)
+    }
+
+    /// In the order in which it is asked. `None` never: the semaphore is not closed.
+    async fn permit(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
         let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(ROOM_KIB);
-        let kib = kib.clamp(LEAST_KIB, ROOM_KIB);
-        let permit = Arc::clone(&self.room).acquire_many_owned(kib).await;
-        permit.ok().map(Room)
-    }
-
-    /// Keeps a body and gives its number.
-    pub(crate) fn keep(&self, upload: Upload) -> u64 {
-        let mut waiting = self.lock();
-        waiting.last += 1;
-        let number = waiting.last;
-        waiting.bodies.insert(number, upload);
-        number
-    }
-
-    /// Hands a body out, once.
-    pub(crate) fn take(&self, number: u64) -> Option<Upload> {
-        self.lock().bodies.remove(&number)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        let room = Arc::clone(&self.room);
+        room.acquire_many_owned(kib.min(ROOM_KIB)).await.ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixListener;
 
     use super::*;
 
     const MIB: u64 = 1024 * 1024;
 
-    async fn upload(uploads: &Uploads, text: &'static str) -> Upload {
-        let (bytes, room) = (text.into(), uploads.room(text.len() as u64).await.unwrap());
-        Upload { bytes, room }
+    /// A guest that answers each request with the next text.
+    fn guest(answers: Vec<&'static str>) -> Uploads {
+        let (socket, listener) = PrivateSocket::bind().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let listener = UnixListener::from_std(listener).unwrap();
+        tokio::spawn(async move {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut asked = vec![0; 1024];
+                let read = stream.read(&mut asked).await.unwrap();
+                let asked = String::from_utf8_lossy(&asked[..read]).into_owned();
+                assert!(asked.starts_with("GET /uploads/7 HTTP/1.1\r\n"), "{asked}");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        Uploads::new(Arc::new(socket))
     }
 
     #[tokio::test]
-    async fn a_body_is_handed_out_once_by_its_own_number() {
-        let uploads = Uploads::default();
-        let one = uploads.keep(upload(&uploads, "one").await);
-        let two = uploads.keep(upload(&uploads, "two").await);
-        let taken = |number| uploads.take(number).map(|upload| upload.bytes);
-        assert_eq!(taken(two), Some(b"two".to_vec()));
-        assert_eq!(taken(two), None);
-        assert_eq!(taken(one), Some(b"one".to_vec()));
-        assert_eq!(taken(99), None);
+    async fn what_the_guest_keeps_is_fetched_up_to_the_limit_and_nothing_else_is() {
+        let uploads = guest(vec![
+            "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfour",
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nfives",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfives\r\n0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ncut",
+            "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
+            "none of HTTP's words",
+        ]);
+        let room = Room::default();
+        assert_eq!(uploads.fetch(7, 4, &room).await.unwrap(), b"four");
+        assert!(room.get().is_some());
+        for what in [
+            "too long",
+            "too long in the end",
+            "cut off",
+            "not there",
+            "nonsense",
+        ] {
+            assert!(uploads.fetch(7, 4, &Room::default()).await.is_err(), "{what}");
+        }
     }
 
     #[tokio::test]
-    async fn a_body_waits_until_there_is_room_and_none_is_lost() {
-        let uploads = Uploads::default();
-        let first = uploads.room(16 * MIB).await.unwrap();
-        let bytes = b"kept".to_vec();
-        let kept = uploads.keep(Upload { bytes, room: first });
-        let rest = uploads.room(48 * MIB).await.unwrap();
+    async fn what_finds_no_room_waits_for_it() {
+        let uploads = guest(vec![]);
+        let first = uploads.permit(16 * MIB).await.unwrap();
+        let rest = uploads.permit(48 * MIB).await.unwrap();
         assert!(
-            uploads.room(0).now_or_never().is_none(),
-            "an empty one takes some, too"
+            uploads.permit(0).now_or_never().is_some(),
+            "an empty one needs none"
         );
-        let waits = uploads.room(MIB);
+        let waits = uploads.permit(MIB);
         tokio::pin!(waits);
         assert!(waits.as_mut().now_or_never().is_none());
         drop(rest);
-        let room = waits.await.unwrap();
+        let second = waits.await.unwrap();
+        assert!(uploads.permit(1024 * MIB).now_or_never().is_none());
+        drop((first, second));
         assert!(
-            uploads.room(1024 * MIB).now_or_never().is_none(),
-            "the largest takes all of it"
+            uploads.permit(1024 * MIB).now_or_never().is_some(),
+            "the largest goes alone"
         );
-        drop(uploads.take(kept).unwrap());
-        drop(room);
-        assert!(uploads.room(1024 * MIB).now_or_never().is_some());
     }
 }

@@ -9,7 +9,7 @@ use crate::channel::Room;
 /// Operations of one plugin that may be under way or queued; past it the plugin's frames are not read.
 const MAX_CALLS: usize = 256;
 
-/// What their arguments may take together, for the same reason. The bytes of uploads have a bound of their own.
+/// What their arguments may take together, for the same reason. Uploads have a bound of their own.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// Operations of one invocation that are under way at once; further ones wait for their turn. More at once make a

@@ -119,7 +119,7 @@ impl Supervisor {
         let egress = Arc::new(Egress::new(private_hosts, Bounds::new(limits.max_fetch)));
         let backing = {
             let _within = runtime.enter();
-            BackingServer::start(key.clone(), limits.max_upload, egress).map_err(|error| no_system(&error))?
+            BackingServer::start(key.clone(), egress).map_err(|error| no_system(&error))?
         };
         Ok(Self {
             runtime,

@@ -1,12 +1,14 @@
 //! The half of the actor that listens to the guest: its answers, its `ctx` calls, and what the host says to those.
 
+use std::sync::Arc;
+
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::{Plugin, Subject};
-use crate::bridge::{self, LogLine, Method};
+use crate::bridge::{self, LogLine, Method, Operation};
 use crate::channel::frame::{self, Incoming};
-use crate::channel::{FetchAsk, Upload};
+use crate::channel::{FetchAsk, Room};
 use crate::egress::Grant;
 use crate::error::{Error, ErrorCode, OVER, Refusal};
 use crate::json::{self, Extent};
@@ -16,6 +18,21 @@ use crate::supervisor::host_calls::HostCall;
 use crate::supervisor::message::Answer;
 use crate::supervisor::outbox::Event;
 use crate::workerd::sanitise_text;
+
+/// An operation that waits for its turn.
+#[derive(Debug)]
+pub(super) struct Work {
+    event: Event,
+    file: Option<File>,
+}
+
+/// A file that the guest keeps for a call.
+#[derive(Debug)]
+struct File {
+    number: u64,
+    room: Room,
+    until: Instant,
+}
 
 impl Plugin {
     pub(super) async fn on_frame(&mut self, text: &str) {
@@ -51,8 +68,6 @@ impl Plugin {
     }
 
     fn on_guest_call(&mut self, call: u64, invocation: u64, method: &str, body: &RawValue) {
-        // Taken before anything is checked: with a call that is refused its bytes go.
-        let upload = self.upload_of(method, body);
         let Some(until) = self.invocations.authority(invocation, Instant::now()) else {
             return self.send_to_guest(call, Err(OVER.into()));
         };
@@ -71,10 +86,7 @@ impl Plugin {
                 self.send_to_guest(call, Ok(Answer::json("null")));
             }
             Ok(operation) => {
-                if operation.method == Method::MediaUpload && upload.is_none() {
-                    return self.send_to_guest(call, Err("the bytes of this upload are not there".into()));
-                }
-                let (upload, room) = upload.map(|Upload { bytes, room }| (bytes, room)).unzip();
+                let file = file_of(&operation, until);
                 let bytes = operation.args.iter().flatten().map(String::len).sum();
                 self.last_used = Instant::now();
                 let (plugin, authority) = (self.subject.number, self.authority.until(until));
@@ -83,18 +95,36 @@ impl Plugin {
                     invocation,
                     until,
                     bytes,
-                    upload: room,
+                    upload: file.as_ref().map(|file| Arc::clone(&file.room)),
                 };
-                let event = self.calls.begin(call, |call| Event::Call {
-                    plugin,
-                    call,
-                    operation,
-                    upload,
-                    authority,
+                let work = self.calls.begin(call, |call| {
+                    let event = Event::Call {
+                        plugin,
+                        call,
+                        operation,
+                        upload: None,
+                        authority,
+                    };
+                    Work { event, file }
                 });
-                event.into_iter().for_each(|event| self.outbox.push(event));
+                work.into_iter().for_each(|work| self.carry_out(work));
             }
         }
+    }
+
+    /// An operation whose turn it is. A file that it brings is fetched first.
+    fn carry_out(&self, Work { event, file }: Work) {
+        let (Some(file), Some(session)) = (file, self.state.session()) else {
+            return self.outbox.push(event);
+        };
+        let uploads = Arc::clone(session.channel.uploads());
+        let (limit, outbox) = (self.subject.limits.max_upload, Arc::clone(&self.outbox));
+        tokio::spawn(async move {
+            let bytes = uploads.fetch(file.number, limit, &file.room);
+            // Without its bytes the operation refuses the call, and after that time it does not begin.
+            let bytes = tokio::time::timeout_at(file.until, bytes).await;
+            outbox.push(event.with_upload(bytes.ok().and_then(Result::ok)));
+        });
     }
 
     /// A fetch is a `ctx` call like the others; only its bodies go another way.
@@ -140,25 +170,11 @@ impl Plugin {
         Ok(())
     }
 
-    /// The bytes that an upload names by the number under which they wait.
-    fn upload_of(&self, method: &str, body: &RawValue) -> Option<Upload> {
-        if method != Method::MediaUpload.name() {
-            return None;
-        }
-        let mut number = None;
-        json::fields(body, |name, value| {
-            if name == b"bytes" {
-                number = value.get().parse().ok();
-            }
-        });
-        self.state.session()?.channel.upload(number?)
-    }
-
     pub(super) fn on_answer(&mut self, call: u64, result: Result<Answer, Refusal>) {
         let Some((call, next)) = self.calls.end(call) else {
             return;
         };
-        next.into_iter().for_each(|event| self.outbox.push(event));
+        next.into_iter().for_each(|work| self.carry_out(work));
         // The answer is spliced into a frame: it must be one JSON value, whatever a row of the database held.
         let result = match result {
             Ok(Answer {
@@ -195,6 +211,19 @@ impl Plugin {
             Err(refusal) => session.channel.send(frame::refusal(call, &refusal)),
         }
     }
+}
+
+/// An upload names its bytes by the number under which the guest keeps them.
+fn file_of(operation: &Operation, until: Instant) -> Option<File> {
+    if operation.method != Method::MediaUpload {
+        return None;
+    }
+    let number = operation.args.last()?.as_ref()?.parse().ok()?;
+    Some(File {
+        number,
+        room: Room::default(),
+        until,
+    })
 }
 
 fn excess_of_answer(value: &RawValue) -> Option<String> {

@@ -12,13 +12,14 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use self::guest::Work;
 use super::authority::LoadAuthority;
 use super::fetches::Fetches;
 use super::host_calls::HostCalls;
 use super::invocations::Invocations;
 use super::journal::Journal;
 use super::message::{Call, Command};
-use super::outbox::{Event, Names, Outbox};
+use super::outbox::{Names, Outbox};
 use super::restart::Failures;
 use super::start::{Blueprint, Session, StartError};
 use super::state::{Effect, Input, State};
@@ -64,7 +65,7 @@ pub(super) struct Plugin {
     names: Option<Arc<Names>>,
     invocations: Invocations,
     authority: LoadAuthority,
-    calls: HostCalls<Event>,
+    calls: HostCalls<Work>,
     fetches: Fetches,
     failures: Failures,
     drain: Option<Drain>,

@@ -1,10 +1,10 @@
-//! A request's body, read to its end.
+//! A body that the guest sends, read to its end.
 
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum BodyError {
+pub(crate) enum BodyError {
     /// In bytes.
     TooLarge {
         limit: usize,
@@ -14,7 +14,7 @@ pub(super) enum BodyError {
 
 /// All of it in one piece that is nobody else's. One whose length is said is put where it stays; each of its pieces is given
 /// back before the next one is read, so that hyper reads all of them into the same memory.
-pub(super) async fn whole(mut body: Incoming, limit: usize) -> Result<Vec<u8>, BodyError> {
+pub(crate) async fn whole(mut body: Incoming, limit: usize) -> Result<Vec<u8>, BodyError> {
     let too_large = BodyError::TooLarge { limit };
     let said = body.size_hint();
     let length = usize::try_from(said.lower()).map_err(|_| too_large)?;
