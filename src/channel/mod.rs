@@ -2,10 +2,10 @@
 
 mod body;
 mod budget;
+mod files;
 pub(crate) mod frame;
 mod lane;
 mod reasons;
-mod uploads;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,10 +20,11 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 pub(crate) use self::body::{BodyError, whole};
 use self::budget::Budget;
+pub(crate) use self::files::{Files, Room};
 use self::lane::MAX_FRAME_BYTES;
 pub(crate) use self::lane::MAX_LARGE_FRAME_BYTES;
 pub(crate) use self::reasons::Reasons;
-pub(crate) use self::uploads::{Room, Uploads};
+
 use crate::egress::{Grant, Share};
 use crate::workerd::PrivateSocket;
 
@@ -43,7 +44,7 @@ pub(crate) struct Channel {
     /// Large frames go one at a time.
     lane: Arc<Mutex<()>>,
     socket: Arc<PrivateSocket>,
-    uploads: Arc<Uploads>,
+    files: Arc<Files>,
     last_stored: AtomicU64,
 }
 
@@ -188,20 +189,20 @@ impl Channel {
             delivery,
             budget,
             lane: Arc::default(),
-            uploads: Arc::new(Uploads::new(Arc::clone(&socket))),
+            files: Arc::new(Files::new(Arc::clone(&socket))),
             socket,
             last_stored: AtomicU64::new(0),
         })
     }
 
-    /// The files that the guest keeps for its calls.
-    pub(crate) fn uploads(&self) -> &Arc<Uploads> {
-        &self.uploads
+    /// The files that are on their way.
+    pub(crate) fn files(&self) -> &Arc<Files> {
+        &self.files
     }
 
-    /// Sends bytes, and then the frame that names them.
-    pub(crate) fn send_with_bytes(&self, frame: String, call: u64, bytes: Bytes) {
-        self.send_over_lane(format!("/bytes/{call}"), bytes, frame);
+    /// Sends bytes, and then the frame that names them. `room` is theirs until the guest has them.
+    pub(crate) fn send_with_bytes(&self, frame: String, call: u64, bytes: Bytes, room: Option<Room>) {
+        self.send_over_lane(format!("/bytes/{call}"), bytes, frame, room);
     }
 
     /// Never waits. What can't be sent any more is dropped: its answer could not come either.
@@ -212,11 +213,16 @@ impl Channel {
             return;
         }
         let number = self.last_stored.fetch_add(1, Ordering::Relaxed);
-        self.send_over_lane(format!("/frames/{number}"), frame.into(), frame::stored(number));
+        self.send_over_lane(
+            format!("/frames/{number}"),
+            frame.into(),
+            frame::stored(number),
+            None,
+        );
     }
 
     /// Leaves `body` with the guest, and then sends the frame that tells it so.
-    fn send_over_lane(&self, path: String, body: Bytes, notice: String) {
+    fn send_over_lane(&self, path: String, body: Bytes, notice: String, room: Option<Room>) {
         let bytes = body.len();
         self.budget.take(bytes + notice.len());
         let (socket, outbox) = (Arc::clone(&self.socket), self.outbox.clone());
@@ -228,6 +234,7 @@ impl Channel {
                 lane::put(&socket, path, body).await
             };
             budget.give_back(bytes);
+            drop(room);
             // Nobody hears either when the process has ended.
             match taken {
                 Ok(()) => drop(outbox.send(notice.into())),

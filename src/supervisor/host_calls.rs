@@ -9,7 +9,7 @@ use crate::channel::Room;
 /// Operations of one plugin that may be under way or queued; past it the plugin's frames are not read.
 const MAX_CALLS: usize = 256;
 
-/// What their arguments may take together, for the same reason. Uploads have a bound of their own.
+/// What their arguments may take together, for the same reason. Files have a bound of their own.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// Operations of one invocation that are under way at once; further ones wait for their turn. More at once make a
@@ -35,9 +35,8 @@ pub(super) struct HostCall {
     pub(super) until: Instant,
     /// What its arguments take.
     pub(super) bytes: usize,
-    /// What a file that it brings takes of its plugin's share, until it is answered.
-    #[expect(dead_code, reason = "held for its drop")]
-    pub(super) upload: Option<Room>,
+    /// What a file that it brings, or asks for, takes of its plugin's share.
+    pub(super) file: Option<Room>,
 }
 
 #[derive(Debug)]
@@ -126,6 +125,11 @@ impl<W> HostCalls<W> {
         self.calls.get(&number).map(|call| call.invocation)
     }
 
+    /// What the file of a call that is under way takes.
+    pub(super) fn room_of(&self, number: u64) -> Option<Room> {
+        self.calls.get(&number)?.file.clone()
+    }
+
     /// Whether nothing is under way but what these invocations asked for.
     pub(super) fn all_are_of(&self, invocations: &[u64]) -> bool {
         self.calls
@@ -162,7 +166,7 @@ mod tests {
             invocation,
             until: Instant::now() + Duration::from_secs(30),
             bytes: 0,
-            upload: None,
+            file: None,
         }
     }
 

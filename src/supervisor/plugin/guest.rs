@@ -26,12 +26,20 @@ pub(super) struct Work {
     file: Option<File>,
 }
 
-/// A file that the guest keeps for a call.
+/// A file that a call brings, or asks for.
 #[derive(Debug)]
 struct File {
-    number: u64,
+    way: Way,
     room: Room,
     until: Instant,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// The guest keeps it under this number.
+    Upload(u64),
+    /// In bytes, at most.
+    Read(u64),
 }
 
 impl Plugin {
@@ -95,7 +103,7 @@ impl Plugin {
                     invocation,
                     until,
                     bytes,
-                    upload: file.as_ref().map(|file| Arc::clone(&file.room)),
+                    file: file.as_ref().map(|file| Arc::clone(&file.room)),
                 };
                 let work = self.calls.begin(call, |call| {
                     let event = Event::Call {
@@ -112,18 +120,26 @@ impl Plugin {
         }
     }
 
-    /// An operation whose turn it is. A file that it brings is fetched first.
+    /// An operation whose turn it is. First there must be room for its file, and one that it brings is fetched.
     fn carry_out(&self, Work { event, file }: Work) {
         let (Some(file), Some(session)) = (file, self.state.session()) else {
             return self.outbox.push(event);
         };
-        let uploads = Arc::clone(session.channel.uploads());
+        let files = Arc::clone(session.channel.files());
         let (limit, outbox) = (self.subject.limits.max_upload, Arc::clone(&self.outbox));
         tokio::spawn(async move {
-            let bytes = uploads.fetch(file.number, limit, &file.room);
-            // Without its bytes the operation refuses the call, and after that time it does not begin.
-            let bytes = tokio::time::timeout_at(file.until, bytes).await;
-            outbox.push(event.with_upload(bytes.ok().and_then(Result::ok)));
+            let ready = async {
+                match file.way {
+                    Way::Upload(number) => files.fetch(number, limit, &file.room).await.ok(),
+                    Way::Read(bytes) => {
+                        files.make_room(bytes, &file.room).await;
+                        None
+                    }
+                }
+            };
+            // Without its bytes an upload is refused, and after that time no operation begins.
+            let upload = tokio::time::timeout_at(file.until, ready).await;
+            outbox.push(event.with_upload(upload.ok().flatten()));
         });
     }
 
@@ -171,6 +187,7 @@ impl Plugin {
     }
 
     pub(super) fn on_answer(&mut self, call: u64, result: Result<Answer, Refusal>) {
+        let room = self.calls.room_of(call);
         let Some((call, next)) = self.calls.end(call) else {
             return;
         };
@@ -184,7 +201,7 @@ impl Plugin {
             }
             result => result,
         };
-        self.send_to_guest(call, result);
+        self.send_with_room(call, result, room);
     }
 
     /// Answers for operations whose invocations are over.
@@ -195,6 +212,11 @@ impl Plugin {
     }
 
     fn send_to_guest(&mut self, call: u64, result: Result<Answer, Refusal>) {
+        self.send_with_room(call, result, None);
+    }
+
+    /// `room` is what the answer's bytes take until the guest has them.
+    fn send_with_room(&mut self, call: u64, result: Result<Answer, Refusal>, room: Option<Room>) {
         // Call 0 wants no answer.
         let (Some(session), 1..) = (self.state.session_mut(), call) else {
             return;
@@ -206,21 +228,22 @@ impl Plugin {
                 bytes: Some(bytes),
             }) => {
                 let frame = frame::result_with_bytes(call, value.as_deref().unwrap_or("{}"));
-                session.channel.send_with_bytes(frame, call, bytes);
+                session.channel.send_with_bytes(frame, call, bytes, room);
             }
             Err(refusal) => session.channel.send(frame::refusal(call, &refusal)),
         }
     }
 }
 
-/// An upload names its bytes by the number under which the guest keeps them.
 fn file_of(operation: &Operation, until: Instant) -> Option<File> {
-    if operation.method != Method::MediaUpload {
-        return None;
-    }
-    let number = operation.args.last()?.as_ref()?.parse().ok()?;
+    let way = match operation.method {
+        Method::MediaUpload => Way::Upload,
+        Method::MediaReadBytes => Way::Read,
+        _ => return None,
+    };
+    let way = way(operation.args.last()?.as_ref()?.parse().ok()?);
     Some(File {
-        number,
+        way,
         room: Room::default(),
         until,
     })

@@ -1,4 +1,5 @@
-//! Files that a plugin uploads: fetched from its guest when their calls have passed every check.
+//! Files on their way between a plugin and the host's storage, both ways: how much of them there is at once, and how the
+//! guest's come here.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,18 +11,19 @@ use super::body::{BodyError, whole};
 use super::lane::{self, LaneError};
 use crate::workerd::PrivateSocket;
 
-/// What one process's uploads may take together, in KiB, from when they are read until the host's storage has them. Further
-/// ones wait with the guest. One that is larger takes all of it.
+/// What the files of one process may take together, in KiB: those that it files, from when they are read until the host's
+/// storage has them, and those that it reads, from before they are asked for until it has them. Further ones wait. One that
+/// is larger takes all of it.
 const ROOM_KIB: u32 = 64 * 1024;
 
-/// The uploads of one process.
+/// The files of one process.
 #[derive(Debug)]
-pub(crate) struct Uploads {
+pub(crate) struct Files {
     socket: Arc<PrivateSocket>,
     room: Arc<Semaphore>,
 }
 
-/// What an upload takes of its plugin's share, once it is read; given back when it is dropped.
+/// What a file takes of its plugin's share, once it has it; given back when it is dropped.
 pub(crate) type Room = Arc<OnceLock<OwnedSemaphorePermit>>;
 
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +34,7 @@ pub(crate) enum UploadError {
     Body(BodyError),
 }
 
-impl Uploads {
+impl Files {
     pub(super) fn new(socket: Arc<PrivateSocket>) -> Self {
         Self {
             socket,
@@ -51,11 +53,16 @@ impl Uploads {
         if bytes > limit as u64 {
             return Err(UploadError::Body(BodyError::TooLarge { limit }));
         }
+        self.make_room(bytes, room).await;
+        whole(body, limit).await.map_err(UploadError::Body)
+    }
+
+    /// Waits until there is room for so many bytes.
+    pub(crate) async fn make_room(&self, bytes: u64, room: &Room) {
         if let Some(permit) = self.permit(bytes).await {
             // Nobody else sets it.
             let _ = room.set(permit);
         }
-        whole(body, limit).await.map_err(UploadError::Body)
     }
 
     /// In the order in which it is asked. `None` never: the semaphore is not closed.
@@ -77,7 +84,7 @@ mod tests {
     const MIB: u64 = 1024 * 1024;
 
     /// A guest that answers each request with the next text.
-    fn guest(answers: Vec<&'static str>) -> Uploads {
+    fn guest(answers: Vec<&'static str>) -> Files {
         let (socket, listener) = PrivateSocket::bind().unwrap();
         listener.set_nonblocking(true).unwrap();
         let listener = UnixListener::from_std(listener).unwrap();
@@ -91,12 +98,12 @@ mod tests {
                 stream.write_all(answer.as_bytes()).await.unwrap();
             }
         });
-        Uploads::new(Arc::new(socket))
+        Files::new(Arc::new(socket))
     }
 
     #[tokio::test]
     async fn what_the_guest_keeps_is_fetched_up_to_the_limit_and_nothing_else_is() {
-        let uploads = guest(vec![
+        let files = guest(vec![
             "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfour",
             "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nfives",
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfives\r\n0\r\n\r\n",
@@ -105,7 +112,7 @@ mod tests {
             "none of HTTP's words",
         ]);
         let room = Room::default();
-        assert_eq!(uploads.fetch(7, 4, &room).await.unwrap(), b"four");
+        assert_eq!(files.fetch(7, 4, &room).await.unwrap(), b"four");
         assert!(room.get().is_some());
         for what in [
             "too long",
@@ -114,28 +121,28 @@ mod tests {
             "not there",
             "nonsense",
         ] {
-            assert!(uploads.fetch(7, 4, &Room::default()).await.is_err(), "{what}");
+            assert!(files.fetch(7, 4, &Room::default()).await.is_err(), "{what}");
         }
     }
 
     #[tokio::test]
     async fn what_finds_no_room_waits_for_it() {
-        let uploads = guest(vec![]);
-        let first = uploads.permit(16 * MIB).await.unwrap();
-        let rest = uploads.permit(48 * MIB).await.unwrap();
+        let files = guest(vec![]);
+        let first = files.permit(16 * MIB).await.unwrap();
+        let rest = files.permit(48 * MIB).await.unwrap();
         assert!(
-            uploads.permit(0).now_or_never().is_some(),
+            files.permit(0).now_or_never().is_some(),
             "an empty one needs none"
         );
-        let waits = uploads.permit(MIB);
+        let waits = files.permit(MIB);
         tokio::pin!(waits);
         assert!(waits.as_mut().now_or_never().is_none());
         drop(rest);
         let second = waits.await.unwrap();
-        assert!(uploads.permit(1024 * MIB).now_or_never().is_none());
+        assert!(files.permit(1024 * MIB).now_or_never().is_none());
         drop((first, second));
         assert!(
-            uploads.permit(1024 * MIB).now_or_never().is_some(),
+            files.permit(1024 * MIB).now_or_never().is_some(),
             "the largest goes alone"
         );
     }
