@@ -180,7 +180,7 @@ export class DevPlugin {
         const level = source === "stderr" ? "warn" : "info";
         this.#log(source, level, this.#printable(line), null);
       },
-      objection: (invocation) => (this.#invocations.mayAct(invocation) ? null : OVER),
+      timeLeft: (invocation) => this.#invocations.timeLeft(invocation),
       onGone: (reason) => {
         refused(new Error(reason));
         if (this.#serving === worker) this.#gone(reason);

@@ -23,8 +23,8 @@ export type WorkerContext = {
 export interface WorkerListener {
   onFrame(text: string): void;
   onLine(stream: "stdout" | "stderr", line: string): void;
-  /** Why an invocation may do nothing more, or null. */
-  objection(invocation: number): string | null;
+  /** What an invocation has left of its time, in milliseconds; null when it may do nothing more. */
+  timeLeft(invocation: number): number | null;
   /** Nothing can be asked of it any more. */
   onGone(reason: string): void;
 }
@@ -133,8 +133,8 @@ export class DevWorker {
     const guest = addon.guest();
     const { compatibilityDate, compatibilityFlags } = guest;
     const plugin = { name: guest.pluginModule, source: description.code };
-    const objection = (invocation: number) => this.#listener.objection(invocation);
-    const fetcher = { egress, description, objection };
+    const timeLeft = (invocation: number) => this.#listener.timeLeft(invocation);
+    const fetcher = { egress, description, timeLeft };
     const backing = async (request: Request) => await this.#receive(request, fetcher, Answer);
     return {
       workers: [

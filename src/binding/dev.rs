@@ -149,7 +149,6 @@ impl NativeDev {
             &["wallTimeMs", "maxUploadMb", "maxFetchMb"],
         )
     }
-
 }
 
 impl From<dev::Description> for NativeDescription {
