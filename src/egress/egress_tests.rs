@@ -367,6 +367,7 @@ async fn credentials_and_bodies_go_where_the_standard_lets_them() {
             headers: [("authorization", "secret"), ("cookie", "c"), ("x-own", "1")]
                 .map(|(n, v)| (n.into(), v.into()))
                 .into(),
+            content_type: Some("text/own".into()),
             body: Source::Whole("body".into()),
             ..get(&format!("{}{status}", at(port)))
         };
@@ -383,8 +384,9 @@ async fn credentials_and_bodies_go_where_the_standard_lets_them() {
             "{status}: {seen}"
         );
         assert_eq!(
-            seen.contains("content-type"),
-            !sent_body.is_empty() && seen.contains("content-type")
+            seen.contains("content-type: text/own"),
+            !sent_body.is_empty(),
+            "what describes a body goes with it: {seen}"
         );
     }
 }
@@ -485,6 +487,23 @@ async fn a_server_that_stalls_is_left_and_so_is_one_that_is_not_there() {
             "{text}: {error}"
         );
     }
+    // Whoever connects gets nothing: what stalls is the agreement on TLS.
+    let silent = origin(|stream, _| until_closed(stream)).await;
+    let mut hasty = open();
+    hasty.bounds.connect = Duration::from_millis(300);
+    hasty.bounds.look_up = Duration::from_millis(300);
+    let url = format!("https://127.0.0.1:{silent}/");
+    assert_eq!(
+        failure(&hasty, &url).await,
+        "fetch failed: connecting took more than 0.3 s"
+    );
+    hasty.resolver = Arc::new(Silent);
+    let refused = fetch(&hasty, get("http://slow.example/"), grant(&["*"])).await;
+    assert_eq!(
+        refused.err().unwrap(),
+        "fetch failed: the look-up of its name took more than 0.3 s"
+    );
+
     let free = TcpListener::bind("127.0.0.1:0")
         .await
         .unwrap()
@@ -694,7 +713,8 @@ async fn a_body_that_is_held_has_the_time_that_its_line_takes() {
 async fn a_url_that_can_t_be_sent_is_refused_before_anything_is_looked_up() {
     let words = "fetch failed: the path and query of a URL may have at most 65534 bytes";
     let resolver = FakeResolver::of(&[&["127.0.0.1"]]);
-    let egress = egress("127.0.0.1,example.com", resolver.clone());
+    let mut egress = egress("127.0.0.1,example.com", resolver.clone());
+    egress.bounds.head = Duration::from_secs(30);
     let long = format!("http://example.com/?{}", "x".repeat(65_533));
     let refused = fetch(&egress, get(&long), grant(&["*"])).await;
     assert_eq!((refused.err().unwrap(), resolver.left()), (words.to_owned(), 1));
@@ -898,7 +918,8 @@ async fn tls_trusts_the_roots_and_the_name_and_nothing_else() {
 #[tokio::test]
 async fn the_connections_of_one_plugin_are_bounded_and_the_next_fetch_waits_for_one() {
     let port = says("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
-    let (egress, share) = (open(), Share::new(16));
+    let (egress, share) = (open(), Share::new(crate::limits::CONNECTIONS));
+    assert_eq!(share.connections.available_permits(), 16, "as documented");
     let mut held = Vec::new();
     while share.connections.available_permits() > 0 {
         held.push(egress.fetch(get(&at(port)), grant(&["*"]), &share).await.unwrap());
@@ -951,6 +972,84 @@ impl Resolve for Fixed {
         let found = self.0.clone();
         Box::pin(async move { Ok(found) })
     }
+}
+
+/// Never answers.
+#[derive(Debug)]
+struct Silent;
+
+impl Resolve for Silent {
+    fn resolve(&self, _: String, _permit: OwnedSemaphorePermit) -> Answers {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_says_past_its_length_is_not_read_and_two_lengths_are_none() {
+    let port = says("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n\r\nmore").await;
+    let answer = fetch(&open(), get(&at(port)), grant(&["*"])).await.unwrap();
+    assert_eq!(body(answer).await.unwrap(), b"ok");
+
+    // Who says both means chunks (RFC 9112, 6.3); each hop has a connection of its own, so nothing can hide behind them.
+    let both =
+        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\nmore";
+    let port = says(both).await;
+    let answer = fetch(&open(), get(&at(port)), grant(&["*"])).await.unwrap();
+    assert_eq!(body(answer).await.unwrap(), b"ok");
+}
+
+#[tokio::test]
+async fn a_server_that_never_reads_the_request_is_left_when_nothing_moves_any_more() {
+    let mut egress = open();
+    egress.bounds.request_body = 32 * 1024 * 1024;
+    let port = origin(|stream, _| async move {
+        // Held, and never read from.
+        std::future::pending::<()>().await;
+        drop(stream);
+    })
+    .await;
+    // More than the sockets of both sides hold.
+    let request = FetchRequest {
+        method: "POST".into(),
+        body: Source::Whole(vec![0; 32 * 1024 * 1024].into()),
+        ..get(&at(port))
+    };
+    let error = fetch(&egress, request, grant(&["*"])).await.err().unwrap();
+    assert_eq!(error, "fetch failed: the head of the answer took more than 0.3 s");
+}
+
+#[tokio::test]
+async fn a_body_of_exactly_the_cap_comes_and_its_first_piece_before_the_second_is_sent() {
+    let whole = vec![b'x'; 100_000];
+    for name in ["identity", "gzip", "br", "deflate"] {
+        let sent = match name {
+            "gzip" => coded(&whole, Coding::Gzip).await,
+            "br" => coded(&whole, Coding::Brotli).await,
+            "deflate" => coded(&whole, Coding::Deflate).await,
+            _ => whole.clone(),
+        };
+        let port = says_coded(name, sent).await;
+        let answer = fetch(&open(), get(&at(port)), grant(&["*"])).await.unwrap();
+        assert!(body(answer).await.unwrap() == whole, "{name}");
+    }
+
+    let (go_on, goes_on) = tokio::sync::oneshot::channel::<()>();
+    let goes_on = Arc::new(Mutex::new(Some(goes_on)));
+    let port = origin(move |mut stream, _| {
+        let goes_on = goes_on.lock().unwrap().take();
+        async move {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\none").await;
+            goes_on.unwrap().await.unwrap();
+            let _ = stream.write_all(b"two").await;
+        }
+    })
+    .await;
+    let answer = fetch(&open(), get(&at(port)), grant(&["*"])).await.unwrap();
+    let mut pieces = answer.body.unwrap();
+    assert_eq!(pieces.next().await.unwrap().unwrap(), "one");
+    go_on.send(()).unwrap();
+    assert_eq!(pieces.next().await.unwrap().unwrap(), "two");
+    assert!(pieces.next().await.is_none());
 }
 
 #[tokio::test]
