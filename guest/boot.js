@@ -7,13 +7,19 @@
 
 import { openChannel } from "channel.js";
 import {
+  bufferOf,
+  byteLength,
+  closeWriter,
   Error,
+  FixedLengthStream,
+  getWriter,
   keys,
   mapDelete,
   mapGet,
   mapSet,
   Map,
   Response,
+  readableOf,
   requestBytes,
   requestMethod,
   requestText,
@@ -21,8 +27,11 @@ import {
   slice,
   startsWith,
   String,
+  transfer,
   URL,
   urlPathname,
+  writableOf,
+  writeTo,
 } from "intrinsics.js";
 
 /** By path: large frames and bytes that the host has left, until the channel says to take one; files, until the host has them. */
@@ -40,11 +49,29 @@ export default {
   },
 };
 
-/** The bytes that a call brings, once: a `Response` has its own copy. */
+/** The bytes that a call brings, once. */
 function upload(path) {
   const bytes = startsWith(path, "/uploads/") ? mapGet(left, path) : undefined;
+  if (bytes === undefined) return new Response(null, { status: 404 });
   mapDelete(left, path);
-  return bytes === undefined ? new Response(null, { status: 404 }) : new Response(bytes);
+  const stream = new FixedLengthStream(byteLength(bytes));
+  void send(bytes, getWriter(writableOf(stream)));
+  return new Response(readableOf(stream));
+}
+
+/**
+ * A `Response` that is made of bytes copies them, and neither its copy nor these would go before the next collection, which
+ * does not know how large they are. A stream sends these, and then they go.
+ */
+async function send(bytes, writer) {
+  try {
+    if (byteLength(bytes) > 0) await writeTo(writer, bytes);
+    await closeWriter(writer);
+  } catch {
+    // The host does not want them any more.
+  } finally {
+    transfer(bufferOf(bytes), 0);
+  }
 }
 
 /** Where the plugin's own `fetch()`, `WebSocket` and the like end: workerd routes all of them here. */

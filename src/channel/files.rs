@@ -4,10 +4,8 @@
 use std::sync::{Arc, OnceLock};
 
 use hyper::StatusCode;
-use hyper::body::Body;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::body::{BodyError, whole};
 use super::lane::{self, LaneError};
 use crate::workerd::PrivateSocket;
 
@@ -26,14 +24,6 @@ pub(crate) struct Files {
 /// What a file takes of its plugin's share, once it has it; given back when it is dropped.
 pub(crate) type Room = Arc<OnceLock<OwnedSemaphorePermit>>;
 
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum UploadError {
-    #[error("the bytes can't be fetched: {0}")]
-    Lane(#[from] LaneError),
-    #[error("they can't be read")]
-    Body(BodyError),
-}
-
 impl Files {
     pub(super) fn new(socket: Arc<PrivateSocket>) -> Self {
         Self {
@@ -43,18 +33,13 @@ impl Files {
     }
 
     /// The bytes that the guest keeps under this number, `limit` of them at most. Waits until there is room for them.
-    pub(crate) async fn fetch(&self, number: u64, limit: usize, room: &Room) -> Result<Vec<u8>, UploadError> {
-        let answer = lane::get(&self.socket, format!("/uploads/{number}")).await?;
-        if answer.status() != StatusCode::OK {
-            return Err(LaneError::Status(answer.status()).into());
+    pub(crate) async fn fetch(&self, number: u64, limit: usize, room: &Room) -> Result<Vec<u8>, LaneError> {
+        let kept = lane::get(&self.socket, &format!("/uploads/{number}")).await?;
+        if kept.length() > limit {
+            return Err(LaneError::Status(StatusCode::PAYLOAD_TOO_LARGE));
         }
-        let body = answer.into_body();
-        let bytes = body.size_hint().exact().unwrap_or(limit as u64);
-        if bytes > limit as u64 {
-            return Err(UploadError::Body(BodyError::TooLarge { limit }));
-        }
-        self.make_room(bytes, room).await;
-        whole(body, limit).await.map_err(UploadError::Body)
+        self.make_room(kept.length() as u64, room).await;
+        kept.read().await
     }
 
     /// Waits until there is room for so many bytes.
@@ -84,7 +69,7 @@ mod tests {
     const MIB: u64 = 1024 * 1024;
 
     /// A guest that answers each request with the next text.
-    fn guest(answers: Vec<&'static str>) -> Files {
+    fn guest(answers: Vec<String>) -> Files {
         let (socket, listener) = PrivateSocket::bind().unwrap();
         listener.set_nonblocking(true).unwrap();
         let listener = UnixListener::from_std(listener).unwrap();
@@ -103,17 +88,23 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_guest_keeps_is_fetched_up_to_the_limit_and_nothing_else_is() {
-        let files = guest(vec![
+        let endless = format!("HTTP/1.1 200 OK\r\na: {}", "b".repeat(5000));
+        let answers = [
             "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfour",
+            "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfour, and more than it says",
             "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nfives",
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfives\r\n0\r\n\r\n",
             "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ncut",
             "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
             "none of HTTP's words",
-        ]);
+            "HTTP/1.1 200 OK\r\ncontent-length: -4\r\n\r\nfour",
+            &endless,
+        ];
+        let files = guest(answers.map(str::to_owned).into());
         let room = Room::default();
         assert_eq!(files.fetch(7, 4, &room).await.unwrap(), b"four");
         assert!(room.get().is_some());
+        assert_eq!(files.fetch(7, 4, &room).await.unwrap(), b"four");
         for what in [
             "too long",
             "too long in the end",
