@@ -9,18 +9,21 @@ export declare class NativeDev {
   describe(manifest: string, code: string): DescribeOutcome
   /** What its plugins are held to, as far as they are. */
   limits(): NativeLimits
-  /** Bytes of one file that a plugin uploads. */
-  get maxUpload(): number
 }
 
 /** The way out, without a plugin's process. */
 export declare class NativeEgress {
-  /** `private_hosts` is a list of `host[:port]`, with commas; `max_fetch_mb` what a body may take, each way. */
-  constructor(privateHosts: string, maxFetchMb?: NativeNumber | undefined | null)
+  /** `private_hosts` is a list of `host[:port]`, with commas. */
+  constructor(privateHosts: string, limits: NativeEgressLimits)
+  /** Bytes of one file that a plugin uploads. */
+  get maxUpload(): number
   /** What an operator is told at the start: which private hosts are open. */
   get notice(): string | null
-  /** `call` is the body of `http/fetch` on the bridge, as JSON text. The capabilities count as they are. */
-  fetch(pluginId: string, capabilities: Array<string>, allowedHosts: Array<string>, call: string): Promise<NativeFetch>
+  /**
+   * `call` is the body of `http/fetch` on the bridge, as JSON text. The capabilities count as they are. `left_ms` is what
+   * its invocation has left of its time; without one it may take as long as an invocation.
+   */
+  fetch(pluginId: string, capabilities: Array<string>, allowedHosts: Array<string>, call: string, leftMs?: number | undefined | null): Promise<NativeFetch>
 }
 
 /** The plugins of one runner. Its methods enqueue and return; what comes of them is told by `drain()`. */
@@ -134,6 +137,13 @@ export interface NativeDescription {
   /** JSON text for the guest. */
   binding: string
   code: string
+}
+
+/** What a caller without a plugin's process is held to. `null` is the default. */
+export interface NativeEgressLimits {
+  maxFetchMb: NativeNumber | null
+  maxUploadMb: NativeNumber | null
+  wallTimeMs: NativeNumber | null
 }
 
 /** A message of the addon. `null` is none. */

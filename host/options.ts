@@ -1,6 +1,6 @@
 /** What EmDash and the environment say of a runner, as the addon wants it. */
 import type { I18nConfig, SandboxOptions } from "emdash";
-import type { NativeNumber, NativeOptions } from "../index.js";
+import type { NativeEgressLimits, NativeNumber, NativeOptions } from "../index.js";
 import { EmDash } from "./bridge/emdash.js";
 import type { Host } from "./bridge/operation.js";
 import { warn } from "./log.js";
@@ -29,16 +29,20 @@ export function nativeOptions(
     subrequests: limit(options, "subrequests") ?? setting(env, "EMDASH_SANDBOX_SUBREQUESTS"),
     wallTimeMs: limit(options, "wallTimeMs") ?? setting(env, "EMDASH_SANDBOX_WALL_TIME_MS"),
     maxUploadMb: setting(env, "EMDASH_SANDBOX_MAX_UPLOAD_MB"),
-    maxFetchMb: maxFetchMb(env),
+    maxFetchMb: setting(env, "EMDASH_SANDBOX_MAX_FETCH_MB"),
     startTimeoutMs: setting(env, "EMDASH_SANDBOX_START_TIMEOUT_MS"),
     idleMs: setting(env, "EMDASH_SANDBOX_IDLE_MS"),
     privateHosts: env.EMDASH_SANDBOX_PRIVATE_HOSTS ?? "",
   };
 }
 
-/** What a body of `http.fetch` may take, each way. */
-export function maxFetchMb(env: NodeJS.ProcessEnv): NativeNumber | null {
-  return setting(env, "EMDASH_SANDBOX_MAX_FETCH_MB");
+/** What holds for whoever has no process: the environment's, since no options come with it. */
+export function egressLimits(env: NodeJS.ProcessEnv): NativeEgressLimits {
+  return {
+    maxFetchMb: setting(env, "EMDASH_SANDBOX_MAX_FETCH_MB"),
+    maxUploadMb: setting(env, "EMDASH_SANDBOX_MAX_UPLOAD_MB"),
+    wallTimeMs: setting(env, "EMDASH_SANDBOX_WALL_TIME_MS"),
+  };
 }
 
 /** What operations touch. */

@@ -82,6 +82,13 @@ describe.each(databaseKinds())("media on %s", (_kind, open) => {
     expect(await ids(prefix, "50", null)).toEqual(expected);
   });
 
+  it("gives the store the very bytes that came", async () => {
+    const { files, mediaStorage } = memory();
+    const { mediaId } = JSON.parse(await storeUpload(hostWith(mediaStorage), png));
+    expect([...files.values()][0]).toBe(png.bytes);
+    await call("media/delete", mediaId);
+  });
+
   it("stores a file, then its row", async () => {
     const { files, mediaStorage } = memory();
     const upload = { ...png, filename: "../x/My photo.v2.JPG" };
@@ -226,6 +233,32 @@ describe.each(databaseKinds())("media on %s", (_kind, open) => {
         "Media 01D is larger than 2 bytes",
       );
       expect(unknown.wasCancelled()).toBe(true);
+    });
+
+    it.each([
+      ["shorter than its row says", [[1], [2]]],
+      ["longer", [[1, 2], [3, 4], [5], [6, 7, 8, 9]]],
+      ["empty", []],
+    ])("come whole when the file is %s", async (_what, chunks) => {
+      const { mediaStorage } = streaming(structuredClone(chunks));
+      const caller = callerOf(database.db, { id: "r" }, { mediaStorage });
+      expect(await caller("media/readBytes", "01A", "9")).toMatchObject({
+        bytes: Buffer.from(chunks.flat()),
+        size: chunks.flat().length,
+      });
+    });
+
+    it("fail without the store's own words, at once and while they come", async () => {
+      const words = new Error("bucket-7 of 10.0.0.3");
+      const atOnce = memory({ download: () => Promise.reject(words) });
+      const later = memory({
+        download: async () => ({
+          body: new ReadableStream({ pull: (controller) => controller.error(words) }),
+        }),
+      });
+      for (const { mediaStorage } of [atOnce, later]) {
+        expect(await refusalOfReading("01A", "9", mediaStorage)).toBe("The file could not be read");
+      }
     });
 
     it("need an EmDash that gives them, and a file", async () => {

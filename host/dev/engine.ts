@@ -29,9 +29,8 @@ export class MiniflareEngine implements NativeRunner {
   /** @throws Error as the addon's own constructor, when an option is none */
   constructor(addon: typeof Addon, settings: Addon.NativeOptions, miniflare: string, wake: () => void) {
     this.#dev = new addon.NativeDev(settings);
-    const { maxUpload } = this.#dev;
-    const egress = new addon.NativeEgress(settings.privateHosts, settings.maxFetchMb);
-    this.#context = { addon, miniflare, egress, maxUpload, turns: new Turns(CONCURRENT_STARTS) };
+    const egress = new addon.NativeEgress(settings.privateHosts, settings);
+    this.#context = { addon, miniflare, egress, turns: new Turns(CONCURRENT_STARTS) };
     this.#outbox = new Outbox(wake);
     const { notice } = egress;
     if (notice !== null) {

@@ -180,7 +180,7 @@ export class DevPlugin {
         const level = source === "stderr" ? "warn" : "info";
         this.#log(source, level, this.#printable(line), null);
       },
-      objection: (invocation) => (this.#invocations.mayAct(invocation) ? null : OVER),
+      timeLeft: (invocation) => this.#invocations.timeLeft(invocation),
       onGone: (reason) => {
         refused(new Error(reason));
         if (this.#serving === worker) this.#gone(reason);
@@ -270,14 +270,13 @@ export class DevPlugin {
       answer(resultFrame(call, "null"));
     } else {
       const { method, args } = frame;
-      const upload = method === "media/upload" ? worker.uploads.take(Number(args.at(-1))) : null;
-      if (upload === undefined) {
-        answer(refusalFrame(call, "the bytes of this upload are not there"));
-        return;
-      }
       const { number: plugin, outbox } = this.#subject;
       const number = this.#calls.begin({ call, invocation, worker });
-      outbox.push({ kind: "call", plugin, call: number, method, args, upload });
+      const push = (upload: Buffer | null) =>
+        outbox.push({ kind: "call", plugin, call: number, method, args, upload });
+      // Without its bytes the operation refuses the call.
+      if (method === "media/upload") worker.upload(Number(args.at(-1))).then(push, () => push(null));
+      else push(null);
     }
   }
 

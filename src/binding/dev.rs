@@ -150,12 +150,6 @@ impl NativeDev {
             &["wallTimeMs", "maxUploadMb", "maxFetchMb"],
         )
     }
-
-    /// Bytes of one file that a plugin uploads.
-    #[napi(getter, catch_unwind)]
-    pub fn max_upload(&self) -> f64 {
-        number(self.options.limits.max_upload as u64)
-    }
 }
 
 impl From<dev::Description> for NativeDescription {

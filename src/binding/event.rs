@@ -87,7 +87,7 @@ impl From<Event> for NativeEvent {
                 call: number(call),
                 method: operation.name().to_owned(),
                 args: operation.args,
-                upload: upload.map(|bytes| Vec::from(bytes).into()),
+                upload: upload.map(Into::into),
             },
             Event::Log(log) => log.into(),
         }

@@ -119,7 +119,7 @@ pub struct Drained {
     pub more: bool,
 }
 
-/// The plugins of one runner. Its methods enqueue and return; what comes of them is told by `drain()`.
+/// The plugins of one runner. Its methods wait for nothing; what comes of them is told by `drain()`.
 #[derive(Debug)]
 #[napi]
 pub struct NativeRunner {

@@ -1,11 +1,13 @@
 //! The HTTP lane of a channel: the host's frames past [`MAX_FRAME_BYTES`], and bytes, go as bodies of plain requests on
-//! the same socket. The guest's take the backing server.
+//! the same socket; bytes of the guest's are asked for there. Its own frames take the backing server.
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 
 use crate::workerd::PrivateSocket;
 
@@ -15,6 +17,10 @@ pub(super) const MAX_FRAME_BYTES: usize = 1024 * 1024;
 /// No frame of a plugin may be larger: what it can make the host hold at once for one answer or call.
 pub(crate) const MAX_LARGE_FRAME_BYTES: usize = 64 * 1024 * 1024;
 
+/// workerd's own head for a body of known length takes some 60 bytes.
+const MAX_HEAD_BYTES: usize = 4096;
+const MAX_HEADERS: usize = 16;
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LaneError {
     #[error("the plugin's process can't be reached")]
@@ -23,6 +29,8 @@ pub(crate) enum LaneError {
     Http(#[from] hyper::Error),
     #[error("the guest answered {0} to a large frame")]
     Status(StatusCode),
+    #[error("its answer can't be read")]
+    Head,
     #[error("a request that can't be made")]
     Request(#[from] hyper::http::Error),
 }
@@ -40,5 +48,85 @@ pub(super) async fn put(socket: &PrivateSocket, path: String, body: Bytes) -> Re
         Ok(())
     } else {
         Err(LaneError::Status(response.status()))
+    }
+}
+
+/// What the guest keeps ready, once its head is there.
+#[derive(Debug)]
+pub(super) struct Kept {
+    stream: UnixStream,
+    length: usize,
+    /// What came with the head.
+    first: Vec<u8>,
+}
+
+/// Asks for what the guest keeps ready. It answers in writes as large as the socket takes, where what it sends as a request of
+/// its own comes 8 KiB at a time, with a wake-up of either side for each.
+///
+/// By hand, since hyper would read the body elsewhere first. Our guest says its length; whoever does not is not our guest.
+pub(super) async fn get(socket: &PrivateSocket, path: &str) -> Result<Kept, LaneError> {
+    let mut stream = socket.connect().await?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: plugin\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut first = Vec::with_capacity(MAX_HEAD_BYTES);
+    loop {
+        if let Some((head, length)) = head(&first)? {
+            first.drain(..head);
+            return Ok(Kept {
+                stream,
+                length,
+                first,
+            });
+        }
+        let room = MAX_HEAD_BYTES - first.len();
+        if room == 0 || (&mut stream).take(room as u64).read_buf(&mut first).await? == 0 {
+            return Err(LaneError::Head);
+        }
+    }
+}
+
+/// How long the head is, and how long it says that its body is; `None` when there is more to come.
+fn head(bytes: &[u8]) -> Result<Option<(usize, usize)>, LaneError> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut head = httparse::Response::new(&mut headers);
+    let parsed = head.parse(bytes).map_err(|_| LaneError::Head)?;
+    let httparse::Status::Complete(length) = parsed else {
+        return Ok(None);
+    };
+    let status = head.code.and_then(|code| StatusCode::from_u16(code).ok());
+    match status.ok_or(LaneError::Head)? {
+        StatusCode::OK => {}
+        other => return Err(LaneError::Status(other)),
+    }
+    let said = head
+        .headers
+        .iter()
+        .find(|header| header.name.eq_ignore_ascii_case("content-length"));
+    let said = said.and_then(|header| std::str::from_utf8(header.value).ok()?.parse().ok());
+    Ok(Some((length, said.ok_or(LaneError::Head)?)))
+}
+
+impl Kept {
+    /// In bytes.
+    pub(super) fn length(&self) -> usize {
+        self.length
+    }
+
+    /// All of it, read into the memory that it stays in.
+    pub(super) async fn read(self) -> Result<Vec<u8>, LaneError> {
+        let Self {
+            mut stream,
+            length,
+            first,
+        } = self;
+        let mut all = Vec::with_capacity(length);
+        all.extend_from_slice(&first[..first.len().min(length)]);
+        while all.len() < length {
+            let left = (length - all.len()) as u64;
+            if (&mut stream).take(left).read_buf(&mut all).await? == 0 {
+                return Err(LaneError::Head);
+            }
+        }
+        Ok(all)
     }
 }

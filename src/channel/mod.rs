@@ -1,10 +1,11 @@
 //! The channel to one plugin's process: a WebSocket over its private socket, with a lane beside it for large frames.
 
+mod body;
 mod budget;
+mod files;
 pub(crate) mod frame;
 mod lane;
 mod reasons;
-mod uploads;
 mod wire;
 mod writer;
 
@@ -17,11 +18,12 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes, protocol::WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+pub(crate) use self::body::{BodyError, whole};
 use self::budget::Budget;
+pub(crate) use self::files::{Files, Room};
 use self::lane::MAX_FRAME_BYTES;
 pub(crate) use self::lane::MAX_LARGE_FRAME_BYTES;
 pub(crate) use self::reasons::Reasons;
-pub(crate) use self::uploads::Uploads;
 use self::wire::Wire;
 pub(crate) use self::writer::Writer;
 use crate::egress::{Grant, Share};
@@ -43,6 +45,7 @@ pub(crate) struct Channel {
     /// Large frames go one at a time.
     lane: Arc<Mutex<()>>,
     socket: Arc<PrivateSocket>,
+    files: Arc<Files>,
     last_stored: AtomicU64,
 }
 
@@ -99,7 +102,6 @@ pub(crate) enum ChannelError {
 pub(crate) struct Delivery {
     received: mpsc::Sender<Received>,
     turns: Arc<Semaphore>,
-    uploads: Arc<Uploads>,
     reasons: Arc<Reasons>,
     share: Share,
 }
@@ -111,16 +113,10 @@ impl Delivery {
         let delivery = Self {
             received,
             turns: Arc::new(Semaphore::new(1)),
-            uploads: Arc::default(),
             reasons: Arc::default(),
             share,
         };
         (delivery, inbox)
-    }
-
-    /// Where bytes wait for the call that names them.
-    pub(crate) fn uploads(&self) -> &Uploads {
-        &self.uploads
     }
 
     /// Why fetches failed whose answers can no longer say so.
@@ -198,19 +194,20 @@ impl Channel {
             delivery,
             budget,
             lane: Arc::default(),
+            files: Arc::new(Files::new(Arc::clone(&socket))),
             socket,
             last_stored: AtomicU64::new(0),
         })
     }
 
-    /// Bytes that the guest has sent ahead of a call, handed out once.
-    pub(crate) fn upload(&self, number: u64) -> Option<Bytes> {
-        self.delivery.uploads.take(number)
+    /// The files that are on their way.
+    pub(crate) fn files(&self) -> &Arc<Files> {
+        &self.files
     }
 
-    /// Sends bytes, and then the frame that names them.
-    pub(crate) fn send_with_bytes(&self, frame: String, call: u64, bytes: Bytes) {
-        self.send_over_lane(format!("/bytes/{call}"), bytes, frame);
+    /// Sends bytes, and then the frame that names them. `room` is theirs until the guest has them.
+    pub(crate) fn send_with_bytes(&self, frame: String, call: u64, bytes: Bytes, room: Option<Room>) {
+        self.send_over_lane(format!("/bytes/{call}"), bytes, frame, room);
     }
 
     /// Never waits. What can't be sent any more is dropped: its answer could not come either.
@@ -219,11 +216,16 @@ impl Channel {
             return self.writer.send(frame);
         }
         let number = self.last_stored.fetch_add(1, Ordering::Relaxed);
-        self.send_over_lane(format!("/frames/{number}"), frame.into(), frame::stored(number));
+        self.send_over_lane(
+            format!("/frames/{number}"),
+            frame.into(),
+            frame::stored(number),
+            None,
+        );
     }
 
     /// Leaves `body` with the guest, and then sends the frame that tells it so.
-    fn send_over_lane(&self, path: String, body: Bytes, notice: String) {
+    fn send_over_lane(&self, path: String, body: Bytes, notice: String, room: Option<Room>) {
         let bytes = body.len();
         self.budget.take(bytes);
         let (socket, writer) = (Arc::clone(&self.socket), Arc::clone(&self.writer));
@@ -235,6 +237,7 @@ impl Channel {
                 lane::put(&socket, path, body).await
             };
             budget.give_back(bytes);
+            drop(room);
             // Nobody hears either when the process has ended.
             match taken {
                 Ok(()) => writer.send(notice),
@@ -263,8 +266,10 @@ async fn read(mut stream: WebSocketStream<Wire>, received: mpsc::Sender<Received
         let text = tokio::select! {
             message = stream.next() => match message {
                 Some(Ok(Message::Text(text))) => text,
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-                Some(Ok(Message::Binary(_))) => break frame::FrameError.into(),
+                // workerd sends nothing else, and an answer to a ping would not pass through the writer.
+                Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => {
+                    break frame::FrameError.into();
+                }
                 _ => break ChannelError::Closed,
             },
             // Nobody listens any more: drop the connection with the reader.

@@ -1,4 +1,4 @@
-//! What the host says on the WebSocket: one frame a message, written at once where the socket takes it.
+//! What the host says on the WebSocket: one frame a message, in the order in which they come.
 //!
 //! Any thread may write. The frames are tungstenite's, but for their mask: it is zero, so that neither end has to work
 //! on each byte. A mask keeps a browser's page from choosing the bytes that a proxy sees; here is neither.
@@ -73,7 +73,10 @@ impl Writer {
     /// # Errors
     /// The frame's text.
     pub(crate) fn send_now(&self, text: String) -> Result<(), String> {
-        let mut queue = self.lock();
+        // Whoever holds it is writing what comes before.
+        let Ok(mut queue) = self.queue.try_lock() else {
+            return Err(text);
+        };
         if queue.is_closed || !queue.frames.is_empty() {
             return Err(text);
         }
@@ -97,8 +100,10 @@ impl Writer {
     pub(super) fn close(&self) {
         let mut queue = self.lock();
         queue.is_closed = true;
-        queue.frames.clear();
+        let unsent = queue.frames.drain(..).map(|frame| frame.text.len()).sum();
         drop(queue);
+        // What reads for the plugin waits for room, and must hear that the connection is over.
+        self.budget.give_back(unsent);
         // It may have ended already.
         let _ = shutdown(&*self.stream, Shutdown::Both);
         self.changed.notify_one();

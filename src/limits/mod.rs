@@ -48,8 +48,8 @@ const MAX_UPLOAD_MB: f64 = 16.0;
 /// EmDash's cap, each way.
 const MAX_FETCH_MB: f64 = 8.0;
 
-/// Until their answers have been read; further fetches wait. A compressed answer may take 16 MiB while it is decoded, so
-/// this is also a bound of memory.
+/// Until their answers have been read; further fetches wait. An answer may take 16 MiB for each of its two codings while it
+/// is decoded, so this is also a bound of memory.
 pub(crate) const CONNECTIONS: usize = 16;
 
 /// The same on Cloudflare.
@@ -101,8 +101,8 @@ impl Limits {
             false => SUBREQUESTS,
         };
         let subrequests = within(wanted.subrequests, subrequests, 1.0, MAX_SUBREQUESTS)?;
-        let wall_time = within(wanted.wall_time_ms, WALL_TIME_MS, 1.0, MAX_TIME_MS)?;
-        let max_upload = within(wanted.max_upload_mb, MAX_UPLOAD_MB, 1.0, LARGEST_UPLOAD_MB)?;
+        let wall_time = wall_time(wanted.wall_time_ms)?;
+        let max_upload = upload_bytes(wanted.max_upload_mb)?;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -116,8 +116,8 @@ impl Limits {
             },
             memory_mb: memory as u32,
             subrequests: subrequests as u32,
-            wall_time: from_ms(wall_time),
-            max_upload: (max_upload * 1024.0 * 1024.0) as usize,
+            wall_time,
+            max_upload,
             max_fetch: fetch_bytes(wanted.max_fetch_mb)?,
             connections: if is_exact {
                 CLOUDFLARE_CONNECTIONS
@@ -183,6 +183,28 @@ pub(crate) fn fetch_bytes(mb: Option<Given>) -> Result<usize, Error> {
         reason = "within its bounds it fits"
     )]
     Ok((mb * 1024.0 * 1024.0) as usize)
+}
+
+/// [`Limits::max_upload`] alone, for who serves no process.
+///
+/// # Errors
+/// When the number is none that it may be.
+pub(crate) fn upload_bytes(mb: Option<Given>) -> Result<usize, Error> {
+    let mb = within(mb, MAX_UPLOAD_MB, 1.0, LARGEST_UPLOAD_MB)?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "within its bounds it fits"
+    )]
+    Ok((mb * 1024.0 * 1024.0) as usize)
+}
+
+/// [`Limits::wall_time`] alone.
+///
+/// # Errors
+/// When the number is none that it may be.
+pub(crate) fn wall_time(ms: Option<Given>) -> Result<Duration, Error> {
+    Ok(from_ms(within(ms, WALL_TIME_MS, 1.0, MAX_TIME_MS)?))
 }
 
 fn from_ms(ms: f64) -> Duration {

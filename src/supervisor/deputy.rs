@@ -4,7 +4,7 @@
 //! an actor that has nothing to do leaves what is needed for that on its desk. Until it wakes up, JavaScript's thread may
 //! send a small call, or the answer to one of the plugin's, itself, and notes it down; the actor reads the notes before it
 //! does anything else. All that is not simple takes the long way, a command to the actor: then nothing may be sent from
-//! the desk any more, so that no call overtakes another one.
+//! the desk any more, so that no call or answer overtakes another one.
 //!
 //! The actor must still be awake in time for limits. It says when it will wake up by itself and when it would have to for
 //! a call that begins now; where the first is later, it is woken, once the frame is out.
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::host_calls::{HostCalls, MAX_CALLS_OF_ONE};
 use super::message::{Answer, Kind};
-use super::outbox::{Event, Names};
+use super::outbox::Names;
 use crate::channel::{Writer, frame};
 use crate::error::Refusal;
 use crate::json;
@@ -33,11 +33,13 @@ const MAX_UNDER_WAY: usize = 4;
 const _: () = assert!(MAX_UNDER_WAY < MAX_CALLS_OF_ONE);
 
 /// What an actor leaves for others while it sleeps.
-pub(super) struct Deputy {
+pub(super) struct Deputy<W> {
     pub(super) writer: Arc<Writer>,
     pub(super) clock: CpuClock,
+    /// What the clock may show without the kernel's bound coming too near.
+    pub(super) may_use: Duration,
     pub(super) names: Arc<Names>,
-    pub(super) calls: HostCalls<Event>,
+    pub(super) calls: HostCalls<W>,
     /// The number of the next invocation.
     pub(super) next: u64,
     /// Invocations that had begun before it went to sleep and are not answered.
@@ -73,24 +75,32 @@ pub(super) enum Dealt<T> {
     Back(T),
 }
 
-#[derive(Default)]
-pub(super) struct Desk(Mutex<Option<Deputy>>);
+pub(super) struct Desk<W>(Mutex<Option<Deputy<W>>>);
 
-impl Desk {
+impl<W> Default for Desk<W> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<W> Desk<W> {
     /// The actor goes to sleep. Asked within the lock, so that it can tell whether a command has come.
-    pub(super) fn leave(&self, deputy: impl FnOnce() -> Option<Deputy>) {
+    pub(super) fn leave(&self, deputy: impl FnOnce() -> Option<Deputy<W>>) {
         let mut desk = self.lock();
         *desk = deputy();
     }
 
-    /// The actor is awake: what it had left, if it had.
-    pub(super) fn take(&self) -> Option<Deputy> {
-        self.lock().take()
+    /// The actor is awake: what it had left, if it had. `before` is done within the lock.
+    pub(super) fn take(&self, before: impl FnOnce(&Deputy<W>)) -> Option<Deputy<W>> {
+        let mut desk = self.lock();
+        desk.as_ref().inspect(|deputy| before(deputy));
+        desk.take()
     }
 
-    /// Invocations that were sent from here, and that the actor has not heard of.
-    pub(super) fn begun(&self) -> usize {
-        self.lock().as_ref().map_or(0, |deputy| deputy.begun.len())
+    /// Asks `then` with the number of invocations that were sent from here and that the actor has not heard of.
+    pub(super) fn begun<T>(&self, then: impl FnOnce(usize) -> T) -> T {
+        let desk = self.lock();
+        then(desk.as_ref().map_or(0, |deputy| deputy.begun.len()))
     }
 
     /// Passes a command on to the actor: from now on all goes to it, until it has slept again.
@@ -123,20 +133,23 @@ impl Desk {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Deputy>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Deputy<W>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Deputy {
+impl<W> Deputy<W> {
     fn invoke(&mut self, request: u64, kind: Kind, name: &str, payload: String) -> Dealt<String> {
         let is_simple = !self.is_relieved
             && payload.len() <= MAX_BYTES
             && self.under_way() < MAX_UNDER_WAY
             && self.names.has(kind, name)
             && json::extent(&payload).depth <= MAX_DEPTH;
-        // The actor tells what is wrong with a process that has no clock.
-        let (true, Ok(used)) = (is_simple, self.clock.read()) else {
+        if !is_simple {
+            return Dealt::Back(payload);
+        }
+        // The actor tells what is wrong with a process that has no clock, and moves the kernel's bound on.
+        let Some(used) = self.clock.read().ok().filter(|used| *used <= self.may_use) else {
             return Dealt::Back(payload);
         };
         let number = self.next + self.begun.len() as u64;
@@ -165,16 +178,10 @@ impl Deputy {
     }
 
     fn answer(&mut self, call: u64, result: Result<Answer, Refusal>) -> Dealt<Result<Answer, Refusal>> {
-        let is_simple = match &result {
-            Ok(Answer { value, bytes: None }) => value.as_deref().is_none_or(is_small_json),
-            Ok(Answer { bytes: Some(_), .. }) => false,
-            Err(refusal) => refusal.message.len() <= MAX_BYTES,
-        };
-        let Some(guests) = self
-            .calls
-            .guests(call)
-            .filter(|_| is_simple && self.calls.len() <= MAX_UNDER_WAY)
-        else {
+        if self.is_relieved || self.calls.len() > MAX_UNDER_WAY {
+            return Dealt::Back(result);
+        }
+        let Some(guests) = self.calls.guests(call).filter(|_| is_simple(&result)) else {
             return Dealt::Back(result);
         };
         let text = match &result {
@@ -199,6 +206,14 @@ impl Deputy {
 
     fn under_way(&self) -> usize {
         self.in_flight + self.begun.len()
+    }
+}
+
+fn is_simple(result: &Result<Answer, Refusal>) -> bool {
+    match result {
+        Ok(Answer { value, bytes: None }) => value.as_deref().is_none_or(is_small_json),
+        Ok(Answer { bytes: Some(_), .. }) => false,
+        Err(refusal) => refusal.message.len() <= MAX_BYTES,
     }
 }
 

@@ -3,12 +3,11 @@ use tokio::net::UnixStream;
 
 use super::super::host_calls::HostCall;
 use super::*;
-use crate::error::Error;
 
 const STEP: Duration = Duration::from_millis(25);
 
 /// An actor that sleeps for a minute, unless it is changed.
-fn deputy() -> (Deputy, UnixStream) {
+fn deputy() -> (Deputy<()>, UnixStream) {
     let (writer, guest) = Writer::pair();
     let names = Names {
         hooks: vec!["known".into()],
@@ -17,6 +16,7 @@ fn deputy() -> (Deputy, UnixStream) {
     let deputy = Deputy {
         writer,
         clock: CpuClock::own(false),
+        may_use: Duration::MAX,
         names: Arc::new(names),
         calls: HostCalls::default(),
         next: 7,
@@ -29,7 +29,7 @@ fn deputy() -> (Deputy, UnixStream) {
     (deputy, guest)
 }
 
-fn desk(change: impl FnOnce(&mut Deputy)) -> (Desk, UnixStream) {
+fn desk(change: impl FnOnce(&mut Deputy<()>)) -> (Desk<()>, UnixStream) {
     let (mut deputy, guest) = deputy();
     change(&mut deputy);
     let desk = Desk::default();
@@ -37,7 +37,7 @@ fn desk(change: impl FnOnce(&mut Deputy)) -> (Desk, UnixStream) {
     (desk, guest)
 }
 
-fn ask(desk: &Desk) -> Dealt<String> {
+fn ask(desk: &Desk<()>) -> Dealt<String> {
     desk.invoke(1, Kind::Hook, "known", "{}".into())
 }
 
@@ -50,26 +50,20 @@ async fn read(guest: &mut UnixStream) -> String {
     String::from_utf8(text).unwrap()
 }
 
-fn event(request: u64) -> Event {
-    Event::Failed {
-        request,
-        error: Error::unavailable("-"),
-    }
-}
-
 fn host_call(call: u64) -> HostCall {
     HostCall {
         call,
         invocation: 1,
         until: Instant::now() + STEP,
         bytes: 0,
+        file: None,
     }
 }
 
-fn begin(deputy: &mut Deputy, calls: std::ops::Range<u64>) {
+fn begin(deputy: &mut Deputy<()>, calls: std::ops::Range<u64>) {
     for call in calls {
         assert!(
-            deputy.calls.begin(host_call(call), event).is_some(),
+            deputy.calls.begin(host_call(call), |_| ()).is_some(),
             "it is its turn"
         );
     }
@@ -101,8 +95,8 @@ async fn a_small_call_goes_out_at_once_and_is_noted_under_the_number_that_the_ac
         read(&mut guest).await,
         r#"{"invoke":8,"hook":"known","payload":{"event":1}}"#
     );
-    assert_eq!(desk.begun(), 2);
-    let begun = desk.take().unwrap().begun;
+    assert_eq!(desk.begun(|begun| begun), 2);
+    let begun = desk.take(|_| {}).unwrap().begun;
     assert_eq!(
         begun.iter().map(|begun| begun.request).collect::<Vec<_>>(),
         [40, 41]
@@ -112,7 +106,7 @@ async fn a_small_call_goes_out_at_once_and_is_noted_under_the_number_that_the_ac
             .iter()
             .all(|begun| begun.label == "hook:known" && begun.used > Duration::ZERO)
     );
-    assert!(desk.take().is_none(), "it is awake");
+    assert!(desk.take(|_| {}).is_none(), "it is awake");
 }
 
 #[tokio::test]
@@ -125,11 +119,11 @@ async fn an_actor_that_wakes_up_in_time_is_not_woken() {
 
 #[tokio::test]
 async fn what_is_not_simple_is_left_to_the_actor_and_nothing_is_sent() {
-    fn back(change: impl FnOnce(&mut Deputy), name: &str, payload: &str) {
+    fn back(change: impl FnOnce(&mut Deputy<()>), name: &str, payload: &str) {
         let (desk, guest) = desk(change);
         let dealt = desk.invoke(1, Kind::Hook, name, payload.to_owned());
         assert_eq!(dealt, Dealt::Back(payload.to_owned()));
-        assert_eq!(desk.begun(), 0);
+        assert_eq!(desk.begun(|begun| begun), 0);
         assert!(guest.try_read(&mut [0; 8]).is_err(), "nothing was sent");
     }
     let deep = format!("{}1{}", "[".repeat(MAX_DEPTH + 1), "]".repeat(MAX_DEPTH + 1));
@@ -138,18 +132,20 @@ async fn what_is_not_simple_is_left_to_the_actor_and_nothing_is_sent() {
     back(|_| {}, "known", &deep);
     back(|deputy| deputy.in_flight = MAX_UNDER_WAY, "known", "{}");
     back(|deputy| deputy.clock = CpuClock::own(true), "known", "{}");
+    back(|deputy| deputy.may_use = Duration::ZERO, "known", "{}");
     back(|deputy| deputy.is_relieved = true, "known", "{}");
     let empty = Desk::default();
     assert_eq!(ask(&empty), Dealt::Back("{}".into()), "the actor is awake");
 }
 
 #[tokio::test]
-async fn no_call_overtakes_one_that_the_actor_was_given() {
-    let (desk, _guest) = desk(|_| {});
+async fn no_call_and_no_answer_overtakes_what_the_actor_was_given() {
+    let (desk, _guest) = desk(|deputy| begin(deputy, 0..2));
     assert_eq!(ask(&desk), Dealt::SentAndWake);
     assert_eq!(desk.relieve(|| "a command"), "a command");
     assert_eq!(ask(&desk), Dealt::Back("{}".into()));
-    assert_eq!(desk.begun(), 1, "what was sent before stays noted");
+    assert!(matches!(desk.answer(1, value("1")), Dealt::Back(_)));
+    assert_eq!(desk.begun(|begun| begun), 1, "what was sent before stays noted");
 }
 
 #[tokio::test]

@@ -4,10 +4,12 @@ use std::collections::{HashMap, VecDeque};
 
 use tokio::time::Instant;
 
+use crate::channel::Room;
+
 /// Operations of one plugin that may be under way or queued; past it the plugin's frames are not read.
 const MAX_CALLS: usize = 256;
 
-/// What their arguments may take together, for the same reason.
+/// What their arguments may take together, for the same reason. Files have a bound of their own.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// Operations of one invocation that are under way at once; further ones wait for their turn. More at once make a
@@ -24,7 +26,7 @@ pub(super) struct HostCalls<W> {
 }
 
 /// A call of the guest that is for the host to answer.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct HostCall {
     /// The guest's number of it.
     pub(super) call: u64,
@@ -33,6 +35,8 @@ pub(super) struct HostCall {
     pub(super) until: Instant,
     /// What its arguments take.
     pub(super) bytes: usize,
+    /// What a file that it brings, or asks for, takes of its plugin's share.
+    pub(super) file: Option<Room>,
 }
 
 #[derive(Debug)]
@@ -57,8 +61,9 @@ impl<W> HostCalls<W> {
     pub(super) fn begin(&mut self, call: HostCall, work: impl FnOnce(u64) -> W) -> Option<W> {
         self.last += 1;
         self.bytes += call.bytes;
+        let invocation = call.invocation;
         self.calls.insert(self.last, call);
-        let turns = self.by_invocation.entry(call.invocation).or_insert(Turns {
+        let turns = self.by_invocation.entry(invocation).or_insert(Turns {
             under_way: 0,
             waiting: VecDeque::new(),
         });
@@ -129,6 +134,11 @@ impl<W> HostCalls<W> {
         self.calls.get(&number).map(|call| call.invocation)
     }
 
+    /// What the file of a call that is under way takes.
+    pub(super) fn room_of(&self, number: u64) -> Option<Room> {
+        self.calls.get(&number)?.file.clone()
+    }
+
     /// Whether nothing is under way but what these invocations asked for.
     pub(super) fn all_are_of(&self, invocations: &[u64]) -> bool {
         self.calls
@@ -165,6 +175,7 @@ mod tests {
             invocation,
             until: Instant::now() + Duration::from_secs(30),
             bytes: 0,
+            file: None,
         }
     }
 

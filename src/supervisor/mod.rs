@@ -70,7 +70,7 @@ pub struct Options {
     pub site: Box<RawValue>,
 }
 
-/// Its methods are called on the JavaScript thread and only enqueue. Dropping it unloads every plugin.
+/// Its methods are called on the JavaScript thread; they enqueue, or write what the socket takes at once, and never wait. Dropping it unloads every plugin.
 pub struct Supervisor {
     runtime: &'static Handle,
     programs: Arc<Programs>,
@@ -122,7 +122,7 @@ impl Supervisor {
         let egress = Arc::new(Egress::new(private_hosts, Bounds::new(limits.max_fetch)));
         let backing = {
             let _within = runtime.enter();
-            BackingServer::start(key.clone(), limits.max_upload, egress).map_err(|error| no_system(&error))?
+            BackingServer::start(key.clone(), egress).map_err(|error| no_system(&error))?
         };
         Ok(Self {
             runtime,
@@ -239,12 +239,7 @@ impl Supervisor {
         let plugins = self.lock();
         let actor = plugins.loaded.get(&plugin).map(|loaded| &loaded.actor);
         if let Some(actor) = actor.or_else(|| plugins.draining.get(&plugin)) {
-            match actor.desk.answer(call, result) {
-                Dealt::Sent => {}
-                Dealt::SentAndWake => actor.wake(),
-                // An actor that is gone needs no answer.
-                Dealt::Back(result) => drop(actor.commands.send(Command::Answer { call, result })),
-            }
+            actor.answer(call, result);
         }
     }
 

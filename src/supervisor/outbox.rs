@@ -4,8 +4,6 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-
 use crate::bridge::Operation;
 use crate::error::Error;
 use crate::supervisor::authority::Authority;
@@ -40,10 +38,20 @@ pub enum Event {
         call: u64,
         operation: Operation,
         /// The bytes of a file that it brings.
-        upload: Option<Bytes>,
+        upload: Option<Vec<u8>>,
         authority: Authority,
     },
     Log(Log),
+}
+
+impl Event {
+    /// An operation with the bytes that it brings; other events bring none.
+    pub(super) fn with_upload(mut self, bytes: Option<Vec<u8>>) -> Self {
+        if let Self::Call { upload, .. } = &mut self {
+            *upload = bytes;
+        }
+        self
+    }
 }
 
 /// A line for the operator.

@@ -7,10 +7,12 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
 use super::code::CodeHash;
-use super::deputy::Desk;
-use super::message::{Call, Command};
+use super::deputy::{Dealt, Desk};
+use super::message::{Answer, Call, Command};
+use super::plugin::Work;
 use super::state::ENDED;
 use super::status::{Board, PluginStatus};
+use crate::error::Refusal;
 use crate::limits::Limits;
 use crate::manifest::{Capability, Manifest};
 use crate::token::Claims;
@@ -35,7 +37,7 @@ pub(super) struct Loaded {
 pub(super) struct Actor {
     pub(super) commands: Commands,
     pub(super) board: Arc<Board>,
-    pub(super) desk: Arc<Desk>,
+    pub(super) desk: Arc<Desk<Work>>,
 }
 
 impl Actor {
@@ -45,15 +47,29 @@ impl Actor {
             .relieve(|| self.commands.send(Command::Call(call)).is_ok())
     }
 
+    /// An actor that is gone needs no answer.
+    pub(super) fn answer(&self, call: u64, result: Result<Answer, Refusal>) {
+        match self.desk.answer(call, result) {
+            Dealt::Sent => {}
+            Dealt::SentAndWake => self.wake(),
+            Dealt::Back(result) => {
+                let command = Command::Answer { call, result };
+                let _ = self.desk.relieve(|| self.commands.send(command));
+            }
+        }
+    }
+
     pub(super) fn wake(&self) {
         // An actor that is gone has told everybody so.
         let _ = self.commands.send(Command::Wake);
     }
 
     pub(super) fn status(&self) -> PluginStatus {
-        let mut status = self.board.read();
-        status.in_flight += self.desk.begun();
-        status
+        self.desk.begun(|begun| {
+            let mut status = self.board.read();
+            status.in_flight += begun;
+            status
+        })
     }
 }
 

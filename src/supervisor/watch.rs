@@ -136,6 +136,11 @@ impl Watch {
         own.saturating_sub(self.own_at_first)
     }
 
+    /// What the process's clock may show when an invocation begins, without the kernel's bound having to be moved first.
+    pub(super) fn may_use(&self) -> Duration {
+        self.bound.saturating_sub(SPARE / 2)
+    }
+
     /// How soon it must be looked at when an invocation begins now.
     pub(super) fn looks_within(&self) -> Duration {
         self.step_while_open().min(self.wall_time)

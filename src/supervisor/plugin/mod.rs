@@ -1,4 +1,5 @@
-//! One plugin: an actor on the io thread that owns all of its state and is talked to by messages only.
+//! One plugin: an actor on the io thread that owns all of its state and is talked to by messages; while it sleeps, a
+//! deputy sends what is simple.
 
 mod breach;
 mod guest;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+pub(super) use self::guest::Work;
 use super::authority::LoadAuthority;
 use super::deputy::{Begun, Deputy, Desk};
 use super::fetches::Fetches;
@@ -19,7 +21,7 @@ use super::host_calls::HostCalls;
 use super::invocations::Invocations;
 use super::journal::Journal;
 use super::message::{Call, Command};
-use super::outbox::{Event, Names, Outbox};
+use super::outbox::{Names, Outbox};
 use super::restart::Failures;
 use super::start::{Blueprint, Session, StartError};
 use super::state::{Effect, Input, State};
@@ -47,7 +49,7 @@ pub(super) struct Subject {
     pub(super) limits: Limits,
     pub(super) timing: Timing,
     pub(super) board: Arc<Board>,
-    pub(super) desk: Arc<Desk>,
+    pub(super) desk: Arc<Desk<Work>>,
     /// Called at each start that succeeded.
     pub(super) on_ready: OnReady,
 }
@@ -66,7 +68,7 @@ pub(super) struct Plugin {
     names: Option<Arc<Names>>,
     invocations: Invocations,
     authority: LoadAuthority,
-    calls: HostCalls<Event>,
+    calls: HostCalls<Work>,
     fetches: Fetches,
     failures: Failures,
     drain: Option<Drain>,
@@ -131,13 +133,16 @@ impl Plugin {
                 Next::Room | Next::FetchEnded => {}
             }
             self.settle().await;
-            let waiting = self
-                .state
-                .waiting_calls()
-                .filter(|call| call.is_answered())
-                .count();
-            self.subject.board.in_flight(self.invocations.len() + waiting);
+            self.subject
+                .board
+                .in_flight(self.invocations.len() + self.waiting());
         }
+    }
+
+    /// Calls that wait for a process, and that somebody waits for.
+    fn waiting(&self) -> usize {
+        let calls = self.state.waiting_calls();
+        calls.filter(|call| call.is_answered()).count()
     }
 
     /// What follows when nothing is in flight any more.
@@ -153,7 +158,6 @@ impl Plugin {
     async fn next(&mut self) -> Next {
         let timer = self.next_timer();
         let reads = self.calls.has_room();
-        let is_draining = self.drain.is_some();
         self.leave_desk(timer);
         let session = self.state.session_mut();
         tokio::select! {
@@ -164,7 +168,7 @@ impl Plugin {
             }
             Some(outcome) = maybe(self.starting.as_mut()) => Next::Started(Box::new(outcome)),
             Some(next) = hear(session, reads) => next,
-            () = self.fetches.one_ended(), if is_draining => Next::FetchEnded,
+            () = self.fetches.one_ended() => Next::FetchEnded,
             Some(()) = maybe(timer.map(tokio::time::sleep_until)) => Next::Timer,
         }
     }
@@ -178,6 +182,7 @@ impl Plugin {
             self.commands.is_empty().then(|| Deputy {
                 writer: session.channel.writer(),
                 clock: session.process.clock(),
+                may_use: session.watch.may_use(),
                 names: Arc::clone(names),
                 calls: std::mem::take(&mut self.calls),
                 next: self.invocations.next(),
@@ -192,7 +197,13 @@ impl Plugin {
 
     /// What has been done for it meanwhile comes before all that can follow from it.
     fn read_notes(&mut self) {
-        let Some(Deputy { calls, begun, .. }) = self.subject.desk.take() else {
+        let waiting = self.waiting();
+        let taken = self.subject.desk.take(|deputy| {
+            // Before anybody can ask how many there are.
+            let in_flight = self.invocations.len() + deputy.begun.len() + waiting;
+            self.subject.board.in_flight(in_flight);
+        });
+        let Some(Deputy { calls, begun, .. }) = taken else {
             return;
         };
         self.calls = calls;
