@@ -23,15 +23,14 @@ const LONGEST_STEP: Duration = Duration::from_millis(500);
 const SPARE: Duration = Duration::from_secs(2);
 
 /// Private memory past the plugin's own that the kernel allows: workerd's compiler, caches and threads. With the 9 MB
-/// that it has taken when it is ready, 57 MB.
+/// that it has taken when it listens, 57 MB.
 const OWN_MEMORY: u64 = 48 * 1024 * 1024;
 
 /// Watches one process. Its methods are called with the process's invocations as they come and go.
 #[derive(Debug)]
 pub(super) struct Watch {
     account: CpuAccount,
-    /// What it had in memory when it was ready: workerd's, not the plugin's.
-    own_at_first: u64,
+    bounded: Bounded,
     /// When the kernel ends it.
     bound: Duration,
     next_look: Option<Instant>,
@@ -42,16 +41,39 @@ pub(super) struct Watch {
     wall_time: Duration,
 }
 
+/// A process whose private memory the kernel bounds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounded {
+    /// What it had in memory before: workerd's, not the plugin's.
+    own_at_first: u64,
+}
+
+impl Bounded {
+    /// To be called before any of the plugin's code has run: what the process has taken by then is granted to it on top.
+    ///
+    /// # Errors
+    /// When the system does not let us: then the plugin must not run.
+    pub(super) fn new(process: &Process, limits: &Limits) -> std::io::Result<Self> {
+        let memory = process.memory()?;
+        process.bound_data(memory.data + limits.memory() + OWN_MEMORY)?;
+        let own_at_first = memory.own;
+        Ok(Self { own_at_first })
+    }
+}
+
 impl Watch {
     /// # Errors
     /// When the system does not let us watch it: then it must not serve.
-    pub(super) fn new(process: &Process, limits: &Limits, now: Instant) -> std::io::Result<Self> {
+    pub(super) fn new(
+        process: &Process,
+        limits: &Limits,
+        bounded: Bounded,
+        now: Instant,
+    ) -> std::io::Result<Self> {
         let used = process.cpu_time()?;
-        let memory = process.memory()?;
-        process.bound_data(memory.data + limits.memory() + OWN_MEMORY)?;
         let mut watch = Self {
             account: CpuAccount::new(limits.cpu, used, now),
-            own_at_first: memory.own,
+            bounded,
             bound: Duration::ZERO,
             next_look: None,
             step: FIRST_STEP_AFTER,
@@ -106,7 +128,7 @@ impl Watch {
     /// What the plugin has in memory, about; 0 when that can't be told.
     pub(super) fn memory(&self, process: &Process) -> u64 {
         let own = process.memory().map_or(0, |memory| memory.own);
-        own.saturating_sub(self.own_at_first)
+        own.saturating_sub(self.bounded.own_at_first)
     }
 
     fn look_again(&mut self, now: Instant) {
