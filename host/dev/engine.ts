@@ -88,6 +88,10 @@ export class MiniflareEngine implements NativeRunner {
     this.#any(plugin)?.calls.refuse(call, message, code ?? undefined);
   }
 
+  mayWrite(plugin: number, call: number): boolean {
+    return this.#any(plugin)?.mayWrite(call) ?? false;
+  }
+
   ensureRunning(plugin: number, request: number): void {
     const found = this.#plugins.get(plugin)?.plugin;
     if (found) found.ensureRunning(request);

@@ -206,6 +206,14 @@ impl NativeRunner {
         self.supervisor.answer(plugin, counter(call), Err(refusal));
     }
 
+    /// Whether the operation of this `call` may still write, after whatever it has waited for. False for one that need not
+    /// ask.
+    #[napi(catch_unwind)]
+    pub fn may_write(&self, plugin: u32, call: f64) -> bool {
+        let call = counter(call);
+        self.supervisor.may_write(Within { plugin, call })
+    }
+
     /// Done when the plugin's process serves.
     #[napi(catch_unwind)]
     pub fn ensure_running(&self, plugin: u32, request: f64) {

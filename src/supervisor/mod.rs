@@ -223,7 +223,8 @@ impl Supervisor {
 
     /// The host's answer to an [`Event::Call`]: JSON text, nothing, or why there is none.
     pub fn answer(&self, plugin: u32, call: u64, result: Result<Answer, Refusal>) {
-        let plugins = self.lock();
+        let mut plugins = self.lock();
+        plugins.end_late_write(Within { plugin, call });
         let actor = plugins.loaded.get(&plugin).map(|loaded| &loaded.actor);
         if let Some(actor) = actor.or_else(|| plugins.draining.get(&plugin)) {
             // An actor that is gone needs no answer.
@@ -268,6 +269,12 @@ impl Supervisor {
         (events, more)
     }
 
+    /// Whether a host operation that was waiting for something may write now. Only of those that
+    /// [write late](crate::bridge::Method::writes_late).
+    pub fn may_write(&self, call: Within) -> bool {
+        self.lock().may_write(call)
+    }
+
     /// What its plugins are held to.
     pub fn limits(&self) -> &Limits {
         &self.limits
@@ -293,6 +300,18 @@ impl Supervisor {
             } if !authority.holds() => {
                 self.answer(*plugin, *call, Err(OVER.into()));
                 false
+            }
+            Event::Call {
+                plugin,
+                call,
+                operation,
+                authority,
+                ..
+            } if operation.method.writes_late() => {
+                let (plugin, call) = (*plugin, *call);
+                let within = Within { plugin, call };
+                self.lock().begin_late_write(within, authority.clone());
+                true
             }
             _ => true,
         }
