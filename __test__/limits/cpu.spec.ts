@@ -2,6 +2,7 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { attack, HARMLESS } from "../support/attack.js";
 import { useConsole } from "../support/console.js";
+import { Gate, MAY_MAIL } from "../support/gate.js";
 import { ask, loadPlugin, makeRunner, routeOf } from "../support/runner.js";
 import { until } from "../support/until.js";
 
@@ -95,6 +96,41 @@ describe("processor time", () => {
     const body = `await new Promise((resolve) => setTimeout(resolve, 1500)); return "waited"`;
     const plugin = await loadPlugin(makeRunner({ limits: { cpuMs: 100 } }), routeOf(body));
     expect(await ask(plugin)).toBe("waited");
+  });
+
+  it("is not charged to a call that waits for the host, because others use it meanwhile", async () => {
+    const gate = new Gate();
+    const code = `export default {
+      hooks: { h: () => { for (const end = Date.now() + 4; Date.now() < end; ); } },
+      routes: { run: async (_, ctx) => { await ctx.email.send({ to: "a@b.example", subject: "s", text: "t" }); return "done"; } },
+    };`;
+    const runner = makeRunner({ limits: { cpuMs: 100 }, emailSend: gate.emailSend });
+    const plugin = await loadPlugin(runner, code, MAY_MAIL);
+    const waits = ask(plugin);
+    await gate.entered();
+    // Its half of them would be 160 ms.
+    for (let call = 0; call < 80; call += 1) await plugin.invokeHook("h", {});
+    gate.open();
+    expect([await waits, runner.currentEpoch]).toEqual(["done", 1]);
+  });
+
+  it("ends a plugin that spins even where a call's time ends before its processor time, because no call would ever be served again", async () => {
+    const plugin = await loadPlugin(
+      makeRunner({ limits: { cpuMs: 2000, wallTimeMs: 700 } }),
+      routeOf("if (input) for (;;); return 'fine'"),
+    );
+    await expect(ask(plugin, true)).rejects.toThrow("exceeded wall-time limit of 700ms");
+    // Somebody always asks.
+    let told: unknown;
+    await until(async () => {
+      told = await ask(plugin, false).catch(({ message }: Error) => message);
+      return !String(told).includes("wall-time limit");
+    }, "it is served or ended");
+    expect([
+      "fine",
+      "Plugin sandbox unavailable for test:1.0.0: what a hook or route had left running exceeded its CPU-time limit of 2000ms",
+    ]).toContain(told);
+    expect(await ask(plugin, false)).toBe("fine");
   });
 
   it("that was used before does not count against the next call, where the operator has set a limit", async () => {

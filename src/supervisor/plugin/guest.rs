@@ -12,6 +12,7 @@ use crate::egress::Grant;
 use crate::error::{Error, ErrorCode, OVER, Refusal};
 use crate::json::{self, Extent};
 use crate::limits::DOCUMENTED_SUBREQUESTS;
+use crate::limits::cpu::End;
 use crate::limits::sizes::{MAX_DEPTH, MAX_VALUES};
 use crate::supervisor::host_calls::HostCall;
 use crate::supervisor::message::Answer;
@@ -20,6 +21,9 @@ use crate::workerd::sanitise_text;
 
 impl Plugin {
     pub(super) async fn on_frame(&mut self, text: &str) {
+        if let Some(session) = self.state.session_mut() {
+            session.watch.heard();
+        }
         match Incoming::parse(text) {
             Ok(Incoming::Call {
                 call,
@@ -29,10 +33,12 @@ impl Plugin {
             }) => self.on_guest_call(call, invocation, &method, body),
             Ok(Incoming::Answer { invocation, outcome }) => {
                 let Some(waiting) = self.invocations.answer(invocation) else {
+                    // Too late for whoever asked, but it has come to its end.
+                    self.leftovers = self.leftovers.saturating_sub(1);
                     return;
                 };
                 self.last_used = Instant::now();
-                self.end_watch(invocation, self.last_used);
+                self.end_watch(invocation, End::Answered, self.last_used);
                 match outcome {
                     Ok(value) => match value.and_then(excess_of_answer) {
                         Some(message) => self.fail(waiting.request, Error::new(ErrorCode::Threw, message)),
@@ -84,6 +90,9 @@ impl Plugin {
                     until,
                     bytes,
                 };
+                if let Some(session) = self.state.session_mut() {
+                    session.watch.waits(invocation);
+                }
                 let event = self.calls.begin(call, |call| Event::Call {
                     plugin,
                     call,
@@ -112,7 +121,10 @@ impl Plugin {
         let reach = bridge::reach(&manifest.id, &self.grants, &manifest.allowed_hosts)
             .map_err(|error| error.to_string())?;
         self.last_used = Instant::now();
-        let (authority, open) = (self.authority.until(until), self.fetches.begin());
+        let (authority, open) = (self.authority.until(until), self.fetches.begin(invocation));
+        if let Some(session) = self.state.session_mut() {
+            session.watch.waits(invocation);
+        }
         Ok(Grant {
             reach,
             ended: Box::pin(async move {
@@ -120,6 +132,15 @@ impl Plugin {
                 drop(open);
             }),
         })
+    }
+
+    /// Whose fetches have ended waits for them no more.
+    pub(super) fn resume_fetchers(&mut self) {
+        for invocation in self.fetches.take_ended() {
+            if let Some(session) = self.state.session_mut() {
+                session.watch.resumes(invocation);
+            }
+        }
     }
 
     /// Counts a call that leaves the isolate.
@@ -153,9 +174,12 @@ impl Plugin {
     }
 
     pub(super) fn on_answer(&mut self, call: u64, result: Result<Answer, Refusal>) {
-        let Some((call, next)) = self.calls.end(call) else {
+        let Some((call, invocation, next)) = self.calls.end(call) else {
             return;
         };
+        if let Some(session) = self.state.session_mut() {
+            session.watch.resumes(invocation);
+        }
         next.into_iter().for_each(|event| self.outbox.push(event));
         // The answer is spliced into a frame: it must be one JSON value, whatever a row of the database held.
         let result = match result {

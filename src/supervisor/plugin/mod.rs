@@ -114,7 +114,9 @@ impl Plugin {
     /// Runs until the plugin is unloaded and its process is gone.
     pub(super) async fn run(mut self) {
         while !matches!(self.state, State::Ended) {
-            match self.next().await {
+            let next = self.next().await;
+            self.resume_fetchers();
+            match next {
                 Next::Command(Command::Call(call)) => self.on_call(call).await,
                 Next::Command(Command::Answer { call, result }) => self.on_answer(call, result),
                 Next::Command(Command::Terminate { within }) => self.on_terminate(within).await,
@@ -169,7 +171,8 @@ impl Plugin {
             self.drain.as_ref().map(|drain| drain.until),
             self.state.next_tick(),
             self.unused_at(),
-            self.calls.next_room(),
+            self.calls.next_overdue(),
+            self.littered_until(),
             self.state.session().and_then(|session| session.watch.next_look()),
         ]
         .into_iter()
