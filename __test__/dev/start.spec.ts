@@ -31,6 +31,16 @@ it.each([
   expect(printed.at(-1)?.line).toBe(`[emdash:workerd] [plugin:test] can't start: ${words}`);
 });
 
+it("says once which limits hold, because most do not", async () => {
+  await ask(await loadPlugin(makeRunner(), routeOf("return 1")));
+  expect(printed.filter(({ line }) => line.includes("limits"))).toEqual([
+    {
+      level: "warn",
+      line: "[emdash:workerd] Plugins run in miniflare, for development: of the limits only wallTimeMs, maxUploadMb, maxFetchMb hold",
+    },
+  ]);
+});
+
 it.runIf(onLinux)(
   "a plugin that crashes fails its calls in flight, and the next call starts it again",
   async () => {

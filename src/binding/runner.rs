@@ -257,7 +257,7 @@ impl NativeRunner {
     /// What its plugins are held to: a process that can't be does not come to serve.
     #[napi(catch_unwind)]
     pub fn limits(&self) -> NativeLimits {
-        let enforced = ["cpuMs", "memoryMb", "subrequests", "wallTimeMs", "maxUploadMb"];
+        let enforced: Vec<_> = self.supervisor.enforced().collect();
         NativeLimits::new(self.supervisor.limits(), self.supervisor.has_cgroups(), &enforced)
     }
 

@@ -44,7 +44,7 @@ pub use self::status::PluginStatus;
 use crate::backing::BackingServer;
 use crate::egress::{Bounds, Egress, PrivateHosts};
 use crate::error::{Error, OVER, Refusal};
-use crate::limits::{Limits, Timing};
+use crate::limits::{Enforcement, Limits, Timing};
 use crate::manifest::Manifest;
 use crate::token::{Claims, Key};
 use crate::workerd::{Delegation, Programs, Stream, sanitise_line};
@@ -72,6 +72,7 @@ pub struct Supervisor {
     runtime: &'static Handle,
     programs: Arc<Programs>,
     limits: Limits,
+    enforcement: Enforcement,
     timing: Timing,
     site: Box<RawValue>,
     outbox: Arc<Outbox>,
@@ -112,7 +113,11 @@ impl Supervisor {
             |error: &dyn fmt::Display| Error::unavailable(format!("the system refused the addon: {error}"));
         let runtime = crate::runtime::handle().map_err(|error| no_system(&error))?;
         let key = Key::generate().map_err(|error| no_system(&error))?;
-        if let Some(message) = private_hosts.notice() {
+        let enforcement = Enforcement::probe();
+        for message in [private_hosts.notice(), enforcement.notice()]
+            .into_iter()
+            .flatten()
+        {
             let plugin_id = None;
             outbox.push(Event::Log(Log::Notice { plugin_id, message }));
         }
@@ -126,6 +131,7 @@ impl Supervisor {
             backing: Arc::new(backing),
             programs: Arc::new(programs),
             limits,
+            enforcement,
             timing,
             site,
             outbox: Arc::new(outbox),
@@ -280,9 +286,16 @@ impl Supervisor {
         &self.limits
     }
 
-    /// Whether each process has a cgroup of its own.
+    /// Names of the limits that hold whole on this machine.
+    pub fn enforced(&self) -> impl Iterator<Item = &'static str> {
+        self.enforcement.enforced()
+    }
+
+    /// Whether each process has a cgroup of its own: the host has a part of the tree, and could use it the last time.
     pub fn has_cgroups(&self) -> bool {
-        self.delegation.is_some()
+        self.delegation
+            .as_ref()
+            .is_some_and(|delegation| !delegation.is_failing())
     }
 
     /// How many processes have been started and served.

@@ -63,10 +63,17 @@ const TURN: Duration = Duration::from_millis(500);
 impl Blueprint {
     /// The process's cgroup, where the host may make one. Without, the other limits hold.
     fn hold(&self, process_id: u32) -> Option<Cgroup> {
-        let memory = self.limits.memory();
-        let held = self.delegation.as_ref()?.hold(process_id, memory);
-        held.map_err(|error| (self.lines)(Stream::Err, format!("its cgroup can't be made: {error}")))
-            .ok()
+        let delegation = self.delegation.as_ref()?;
+        let was_failing = delegation.is_failing();
+        let held = delegation.hold(process_id, self.limits.memory());
+        held.map_err(|error| {
+            // Once, not at each start: the next one mostly fails alike.
+            if !was_failing {
+                let what = format!("its cgroup can't be made, and no other one either: {error}");
+                (self.lines)(Stream::Err, what);
+            }
+        })
+        .ok()
     }
 
     /// Waits until the process listens, bounds it, and has the guest evaluate the plugin, which it does not do before it
@@ -165,16 +172,19 @@ pub(super) async fn start(
     let mut output = Output::drain(child.stdout.take(), child.stderr.take(), &blueprint.lines)
         .map_err(|e| failed(format!("the output of its process can't be read: {e}")))?;
     let process = child.process;
-    // Where the kernel refuses, the start's deadline still holds.
-    let _ = process.bound_cpu(START_CPU);
+    let bounded_cpu = process.bound_cpu(START_CPU);
     let cgroup = blueprint.hold(process.pid());
     let share = Share::new(blueprint.limits.connections);
 
+    let opening = async {
+        bounded_cpu.map_err(|error| Complaint::Channel(unenforceable(&error)))?;
+        blueprint.open(&process, child.control, socket, share).await
+    };
     let outcome = tokio::select! {
         // An end is the better explanation when both are there: its channel closes too.
         biased;
         exit = process.exited() => Err(blueprint.failed_start(exit, &mut output).await),
-        opened = blueprint.open(&process, child.control, socket, share) => match opened {
+        opened = opening => match opened {
             // Whatever the channel's complaint is, a process that is ending says more.
             Err(Complaint::Channel(text)) => Err(blueprint.complain(text, &process, &mut output).await),
             Err(Complaint::Plugin(text)) => Err(StartError(text)),
