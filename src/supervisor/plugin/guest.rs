@@ -151,7 +151,7 @@ impl Plugin {
                 "Too many subrequests: a hook or route may make at most {limit} calls on ctx"
             ));
         };
-        if count > u64::from(DOCUMENTED_SUBREQUESTS) && !self.has_warned_of_subrequests {
+        if count > DOCUMENTED_SUBREQUESTS && !self.has_warned_of_subrequests {
             self.has_warned_of_subrequests = true;
             self.notice(format!(
                 "makes more than {DOCUMENTED_SUBREQUESTS} calls on ctx in one hook or route: this plugin would fail on Cloudflare"
