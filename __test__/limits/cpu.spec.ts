@@ -3,6 +3,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { attack, HARMLESS } from "../support/attack.js";
 import { useConsole } from "../support/console.js";
 import { Gate, MAY_MAIL } from "../support/gate.js";
+import { workerdsOf } from "../support/processes.js";
 import { ask, loadPlugin, makeRunner, routeOf } from "../support/runner.js";
 import { until } from "../support/until.js";
 
@@ -160,14 +161,29 @@ describe("processor time", () => {
     expect(await ask(plugin)).toBe("answered");
   });
 
-  it("of a start is 2 s, and the reason says so", async () => {
+  it.each([
+    ["an endless loop", "for (;;);"],
+    ["a regular expression", `/^(a+)+$/.test("a".repeat(40) + "b");`],
+    ["a loop of promises", "for (;;) await null;"],
+    ["microtasks that nobody awaits", "const again = () => queueMicrotask(again); again();"],
+    [
+      "a getter of its default export",
+      "export { trap as default }; const trap = { get hooks() { for (;;); } };",
+    ],
+  ])("of a start is 2 s, and the reason says so: %s", async (_way, code) => {
     // On a busy machine two seconds of it may take ten.
     vi.stubEnv("EMDASH_SANDBOX_START_TIMEOUT_MS", "25000");
     onTestFinished(() => void vi.unstubAllEnvs());
-    const plugin = await loadPlugin(makeRunner(), `for (;;); ${routeOf("return 1")}`);
-    await expect(ask(plugin)).rejects.toMatchObject({
+    const runner = makeRunner();
+    const neighbour = await loadPlugin(runner, routeOf("return 'fine'"), { id: "neighbour" });
+    const rest = code.includes("as default") ? "" : routeOf("return 1");
+    const asked = ask(await loadPlugin(runner, `${code} ${rest}`));
+    asked.catch(() => undefined);
+    for (let call = 0; call < 20; call += 1) expect(await ask(neighbour)).toBe("fine");
+    await expect(asked).rejects.toMatchObject({
       name: "SandboxUnavailableError",
       message: expect.stringContaining("it used more than 2 s of processor time at its start"),
     });
+    expect(workerdsOf(process.pid)).toHaveLength(1);
   });
 });
