@@ -28,8 +28,8 @@ impl Plugin {
         let (breach, culprit) = match session.watch.memory(&session.process) {
             // Which of several has filled it nobody knows.
             memory if memory >= full => {
-                let others = self.invocations.len() > 0;
-                (Breach::Memory, (!others).then_some(invocation))
+                let is_alone = self.invocations.is_empty();
+                (Breach::Memory, is_alone.then_some(invocation))
             }
             _ => (Breach::CpuTime, Some(invocation)),
         };
