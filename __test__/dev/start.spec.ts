@@ -8,7 +8,7 @@ import { ask, loadPlugin, makeRunner, routeOf, useRunnerClass } from "../support
 import { until } from "../support/until.js";
 
 useRunnerClass(MiniflareDevRunner);
-const printed = useConsole();
+const printed = useConsole({ withNotice: true });
 
 it.each([
   [
