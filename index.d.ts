@@ -26,7 +26,7 @@ export declare class NativeEgress {
   fetch(pluginId: string, capabilities: Array<string>, allowedHosts: Array<string>, call: string, leftMs?: number | undefined | null): Promise<NativeFetch>
 }
 
-/** The plugins of one runner. Its methods enqueue and return; what comes of them is told by `drain()`. */
+/** The plugins of one runner. Its methods wait for nothing; what comes of them is told by `drain()`. */
 export declare class NativeRunner {
   /**
    * `wake` is called, at most once until the next `drain()`, when there is something to drain. It does not keep the
@@ -41,6 +41,11 @@ export declare class NativeRunner {
   answer(plugin: number, call: number, value?: string | undefined | null, bytes?: Buffer | undefined | null): void
   /** Refuses a `call`: with a sentence, and the code of one of EmDash's route errors if it is one. */
   refuse(plugin: number, call: number, message: string, code?: string | undefined | null): void
+  /**
+   * Whether the operation of this `call` may still write, after whatever it has waited for. False for one that need not
+   * ask.
+   */
+  mayWrite(plugin: number, call: number): boolean
   /** Done when the plugin's process serves. */
   ensureRunning(plugin: number, request: number): void
   /** Done when the plugin's process is gone. `within` is the `call` in which it is asked for. */

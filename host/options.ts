@@ -16,6 +16,7 @@ export function nativeOptions(
   paths: { launcher: string; workerd: string },
   env: NodeJS.ProcessEnv,
 ): NativeOptions {
+  assertLimits(options.limits);
   return {
     ...paths,
     jail: env.EMDASH_SANDBOX_JAIL?.trim() || "auto",
@@ -65,6 +66,31 @@ function siteLocales(): I18nConfig | null {
 }
 
 const I18N_CONFIG = Symbol.for("emdash:i18n-config");
+
+/**
+ * Names that are none are refused: who misspells a limit relies on it.
+ *
+ * @throws RangeError when they are no limits at all
+ */
+function assertLimits(limits: unknown): void {
+  if (limits === undefined || limits === null) return;
+  if (typeof limits !== "object" || Array.isArray(limits)) {
+    throw new RangeError(`emdash-sandbox-native: limits must be an object or absent, not ${typeof limits}`);
+  }
+  const unknown = Object.keys(limits).find((name) => !LIMITS.includes(name));
+  if (unknown !== undefined) {
+    throw new RangeError(
+      `emdash-sandbox-native: limits.${printable(unknown)} is no limit: there are ${LIMITS.join(", ")}`,
+    );
+  }
+}
+
+const LIMITS: readonly string[] = ["cpuMs", "memoryMb", "subrequests", "wallTimeMs"];
+
+/** A name as an error may show it. */
+function printable(name: string): string {
+  return name.slice(0, 50).replace(/[^\x20-\x7e]/g, "?");
+}
 
 /** Anything else that a limit may be is not a number, which Rust refuses by the limit's name. */
 function limit(

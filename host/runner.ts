@@ -1,7 +1,7 @@
 /** EmDash's `SandboxRunner` over the addon. */
 import type { SandboxEmailSendCallback, SandboxRunner } from "emdash";
 import type { NativeClaims } from "../index.js";
-import type { Answer, Host, PluginScope } from "./bridge/index.js";
+import type { Answer, Host, MayWrite, PluginScope } from "./bridge/index.js";
 import { type Engine, type Means, processEngine } from "./engine.js";
 import { loadError, SandboxUnavailableError, systemRefusal } from "./errors.js";
 import { type EventOf, Inbox } from "./inbox.js";
@@ -159,7 +159,9 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     const inbox = this.#inbox;
     if (inbox === undefined) return;
     const { native } = inbox;
-    within(inbox, { plugin, call }, method, () => this.#perform(plugin, method, args, upload)).then(
+    within(inbox, { plugin, call }, method, () =>
+      this.#perform(plugin, method, args, upload, () => native.mayWrite(plugin, call)),
+    ).then(
       (answer) => {
         if (typeof answer === "object") native.answer(plugin, call, answer.value, bufferOf(answer.bytes));
         else native.answer(plugin, call, answer ?? null, null);
@@ -178,12 +180,13 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     method: string,
     args: readonly (string | null)[],
     upload: Uint8Array | null,
+    mayWrite: MayWrite,
   ): Promise<Answer> {
     const scope = this.#plugins.get(plugin)?.scope;
     const operation = (await loadOperations()).get(method);
     if (scope === undefined || operation === undefined)
       throw new Error(`the host has no operation ${method}`);
-    return await operation(this.#host, scope, args, upload);
+    return await operation(this.#host, scope, args, upload, mayWrite);
   }
 
   #byId(id: string): SandboxedPlugin | undefined {

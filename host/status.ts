@@ -36,9 +36,9 @@ export interface LimitsStatus {
   maxUploadMb: number;
   /** Of one body of `http.fetch`, each way. */
   maxFetchMb: number;
-  /** Whether each process is in a cgroup of its own besides, because the host has been delegated a part of the tree. */
+  /** Whether each process is in a cgroup of its own besides, because the host has been delegated a part of the tree, and the last one could be made. */
   hasCgroups: boolean;
-  /** Names of the limits that are enforced: all, but in development with miniflare. */
+  /** Names of the limits that are enforced: all, but in development with miniflare, and on a kernel that ignores RLIMIT_DATA. */
   enforced: string[];
 }
 

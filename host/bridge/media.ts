@@ -1,7 +1,14 @@
 /** `ctx.media`. The bytes of a file do not come with a call's arguments, but beside them, as they are. */
 import { monotonicFactory } from "ulidx";
 import { HiddenError, PublicError } from "./database-errors.js";
-import { type Database, type Host, type MediaStorage, operation } from "./operation.js";
+import {
+  assertMayWrite,
+  type Database,
+  type Host,
+  type MayWrite,
+  type MediaStorage,
+  operation,
+} from "./operation.js";
 import { startsWith } from "./prefix.js";
 
 /** Of any status: a plugin that uploaded a file may ask for it at once. */
@@ -44,9 +51,9 @@ export const remove = operation<[id: string]>(async (host, _plugin, [id]) => {
 
 /** `bytes` says where they come from, which Rust has seen to. */
 export const upload = operation<[filename: string, contentType: string, bytes: string]>(
-  async (host, _plugin, [filename, contentType], bytes) => {
+  async (host, _plugin, [filename, contentType], bytes, mayWrite) => {
     if (bytes === null) throw new PublicError("the bytes of this upload are not there");
-    return await storeUpload(host, { filename, contentType, bytes });
+    return await storeUpload(host, { filename, contentType, bytes }, mayWrite);
   },
 );
 
@@ -57,7 +64,11 @@ export interface Upload {
 }
 
 /** `media/upload`: the answer as JSON text. */
-export async function storeUpload(host: Host, { filename, contentType, bytes }: Upload): Promise<string> {
+export async function storeUpload(
+  host: Host,
+  { filename, contentType, bytes }: Upload,
+  mayWrite: MayWrite,
+): Promise<string> {
   const storage = host.mediaStorage;
   if (storage === null) {
     throw new PublicError("Media storage is not configured. Cannot upload files without a storage adapter.");
@@ -76,6 +87,7 @@ export async function storeUpload(host: Host, { filename, contentType, bytes }: 
     throw new HiddenError("The file could not be stored", error);
   }
   try {
+    assertMayWrite(mayWrite);
     await insertMediaRow(host.db, { id, filename, contentType, key, size: bytes.byteLength });
   } catch (error) {
     await removeFile(host, storage, key, "got no row in the database");

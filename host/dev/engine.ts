@@ -32,9 +32,11 @@ export class MiniflareEngine implements NativeRunner {
     const egress = new addon.NativeEgress(settings.privateHosts, settings);
     this.#context = { addon, miniflare, egress, turns: new Turns(CONCURRENT_STARTS) };
     this.#outbox = new Outbox(wake);
-    const { notice } = egress;
-    if (notice !== null) {
-      const line = { source: "notice", pluginId: null, level: "warn", message: notice, data: null };
+    const { enforced } = this.#dev.limits();
+    const limits = `Plugins run in miniflare, for development: of the limits only ${enforced.join(", ")} hold`;
+    for (const message of [egress.notice, limits]) {
+      if (message === null) continue;
+      const line = { source: "notice", pluginId: null, level: "warn", message, data: null };
       this.#outbox.push({ kind: "log", ...line });
     }
   }
@@ -92,6 +94,10 @@ export class MiniflareEngine implements NativeRunner {
 
   refuse(plugin: number, call: number, message: string, code?: string | null): void {
     this.#any(plugin)?.calls.refuse(call, message, code ?? undefined);
+  }
+
+  mayWrite(plugin: number, call: number): boolean {
+    return this.#any(plugin)?.mayWrite(call) ?? false;
   }
 
   ensureRunning(plugin: number, request: number): void {

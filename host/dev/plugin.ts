@@ -95,10 +95,15 @@ export class DevPlugin {
 
   /** Whether an operation may begin; refuses it when its invocation is over. */
   mayBegin(number: number): boolean {
-    const found = this.#calls.get(number);
-    if (found !== undefined && this.#invocations.mayAct(found.invocation)) return true;
+    if (this.mayWrite(number)) return true;
     this.#calls.refuse(number, OVER);
     return false;
+  }
+
+  /** Whether a `ctx` call that is under way may still do what it was made for. */
+  mayWrite(number: number): boolean {
+    const found = this.#calls.get(number);
+    return found !== undefined && this.#invocations.mayAct(found.invocation);
   }
 
   /** Refuses calls from now on; resolves when those in flight have ended, or their time is up, and no worker is left. */

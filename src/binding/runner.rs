@@ -207,6 +207,14 @@ impl NativeRunner {
         self.supervisor.answer(plugin, counter(call), Err(refusal));
     }
 
+    /// Whether the operation of this `call` may still write, after whatever it has waited for. False for one that need not
+    /// ask.
+    #[napi(catch_unwind)]
+    pub fn may_write(&self, plugin: u32, call: f64) -> bool {
+        let call = counter(call);
+        self.supervisor.may_write(Within { plugin, call })
+    }
+
     /// Done when the plugin's process serves.
     #[napi(catch_unwind)]
     pub fn ensure_running(&self, plugin: u32, request: f64) {
@@ -250,14 +258,7 @@ impl NativeRunner {
     /// What its plugins are held to: a process that can't be does not come to serve.
     #[napi(catch_unwind)]
     pub fn limits(&self) -> NativeLimits {
-        let enforced = [
-            "cpuMs",
-            "memoryMb",
-            "subrequests",
-            "wallTimeMs",
-            "maxUploadMb",
-            "maxFetchMb",
-        ];
+        let enforced: Vec<_> = self.supervisor.enforced().collect();
         NativeLimits::new(self.supervisor.limits(), self.supervisor.has_cgroups(), &enforced)
     }
 

@@ -1,12 +1,14 @@
 //! The limits of a plugin as checked types. `docs/architecture.md` and the README say which of them hold today.
 
 pub(crate) mod cpu;
+mod enforcement;
 pub(crate) mod sizes;
 mod timing;
 
 use std::time::Duration;
 
 pub use self::cpu::CpuRule;
+pub(crate) use self::enforcement::Enforcement;
 use self::sizes::{CLOUDFLARE_VALUE_BYTES, MAX_VALUE_BYTES};
 pub use self::timing::Timing;
 use crate::error::{Error, ErrorCode};
@@ -95,12 +97,12 @@ impl Limits {
         let is_exact = preset_is_exact(wanted.preset.as_deref())?;
         let cpu_is_set = is_exact || wanted.cpu_ms.is_some();
         let cpu = from_ms(within(wanted.cpu_ms, CPU_MS, 1.0, MAX_TIME_MS)?);
-        let memory = within(wanted.memory_mb, MEMORY_MB, MIN_MEMORY_MB, MAX_MEMORY_MB)?;
+        let memory = whole(wanted.memory_mb, MEMORY_MB, MIN_MEMORY_MB, MAX_MEMORY_MB)?;
         let subrequests = match is_exact {
             true => f64::from(DOCUMENTED_SUBREQUESTS),
             false => SUBREQUESTS,
         };
-        let subrequests = within(wanted.subrequests, subrequests, 1.0, MAX_SUBREQUESTS)?;
+        let subrequests = whole(wanted.subrequests, subrequests, 1.0, MAX_SUBREQUESTS)?;
         let wall_time = wall_time(wanted.wall_time_ms)?;
         let max_upload = upload_bytes(wanted.max_upload_mb)?;
         #[expect(
@@ -227,6 +229,19 @@ fn within(given: Option<Given>, default: f64, min: f64, max: f64) -> Result<f64,
     }
 }
 
+/// As [`within`], of what is counted in one piece.
+fn whole(given: Option<Given>, default: f64, min: f64, max: f64) -> Result<f64, Error> {
+    let name = given.as_ref().map(|given| given.name.clone());
+    let value = within(given, default, min, max)?;
+    match name {
+        Some(name) if value.fract() != 0.0 => Err(Error::new(
+            ErrorCode::InvalidOption,
+            format!("{name} must be a whole number, not {value}"),
+        )),
+        _ => Ok(value),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,6 +310,22 @@ mod tests {
             );
             let error = Timing::new(given("EMDASH_X", wrong), None).unwrap_err();
             assert!(error.message.starts_with("EMDASH_X must be"), "{error}");
+        }
+    }
+
+    #[test]
+    fn half_a_megabyte_or_call_is_refused_because_it_would_be_cut_off_without_a_word() {
+        for (memory_mb, subrequests) in [(given("half", 64.5), None), (None, given("half", 2.5))] {
+            let wanted = Wanted {
+                memory_mb,
+                subrequests,
+                ..Wanted::default()
+            };
+            let error = Limits::new(wanted).unwrap_err();
+            assert!(
+                error.message.starts_with("half must be a whole number, not "),
+                "{error}"
+            );
         }
     }
 

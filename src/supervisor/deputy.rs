@@ -49,6 +49,8 @@ pub(super) struct Deputy<W> {
     /// How soon it has to look at an invocation that begins.
     pub(super) looks_within: Duration,
     pub(super) begun: Vec<Begun>,
+    /// The invocations whose calls were answered.
+    pub(super) answered: Vec<u64>,
     /// A command is on its way to it.
     pub(super) is_relieved: bool,
 }
@@ -194,7 +196,8 @@ impl<W> Deputy<W> {
         }
         let had_room = self.calls.has_room();
         // So few are under way that none waits for its turn.
-        self.calls.end(call);
+        let ended = self.calls.end(call);
+        self.answered.extend(ended.map(|(_, invocation, _)| invocation));
         // It reads on when there is room, and may stop the process some time after the last of them.
         let is_awaited = !had_room || (self.calls.is_empty() && self.under_way() == 0);
         if is_awaited {

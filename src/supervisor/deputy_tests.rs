@@ -24,6 +24,7 @@ fn deputy() -> (Deputy<()>, UnixStream) {
         wakes_at: Some(Instant::now() + Duration::from_secs(60)),
         looks_within: STEP,
         begun: Vec::new(),
+        answered: Vec::new(),
         is_relieved: false,
     };
     (deputy, guest)

@@ -47,7 +47,7 @@ use crate::backing::BackingServer;
 use crate::egress::{Bounds, Egress, PrivateHosts};
 use crate::error::{Error, OVER, Refusal};
 use crate::jail::Jail;
-use crate::limits::{Limits, Timing};
+use crate::limits::{Enforcement, Limits, Timing};
 use crate::manifest::Manifest;
 use crate::token::{Claims, Key};
 use crate::workerd::{Delegation, Programs, Stream, sanitise_line};
@@ -75,6 +75,7 @@ pub struct Supervisor {
     runtime: &'static Handle,
     programs: Arc<Programs>,
     limits: Limits,
+    enforcement: Enforcement,
     timing: Timing,
     site: Box<RawValue>,
     outbox: Arc<Outbox>,
@@ -115,7 +116,11 @@ impl Supervisor {
             |error: &dyn fmt::Display| Error::unavailable(format!("the system refused the addon: {error}"));
         let runtime = crate::runtime::handle().map_err(|error| no_system(&error))?;
         let key = Key::generate().map_err(|error| no_system(&error))?;
-        if let Some(message) = private_hosts.notice() {
+        let enforcement = Enforcement::probe();
+        for message in [private_hosts.notice(), enforcement.notice()]
+            .into_iter()
+            .flatten()
+        {
             let plugin_id = None;
             outbox.push(Event::Log(Log::Notice { plugin_id, message }));
         }
@@ -129,6 +134,7 @@ impl Supervisor {
             backing: Arc::new(backing),
             programs: Arc::new(programs),
             limits,
+            enforcement,
             timing,
             site,
             outbox: Arc::new(outbox),
@@ -236,7 +242,8 @@ impl Supervisor {
 
     /// The host's answer to an [`Event::Call`]: JSON text, nothing, or why there is none.
     pub fn answer(&self, plugin: u32, call: u64, result: Result<Answer, Refusal>) {
-        let plugins = self.lock();
+        let mut plugins = self.lock();
+        plugins.end_late_write(Within { plugin, call });
         let actor = plugins.loaded.get(&plugin).map(|loaded| &loaded.actor);
         if let Some(actor) = actor.or_else(|| plugins.draining.get(&plugin)) {
             actor.answer(call, result);
@@ -285,14 +292,27 @@ impl Supervisor {
         &self.programs.jail
     }
 
+    /// Whether a host operation that was waiting for something may write now. Only of those that
+    /// [write late](crate::bridge::Method::writes_late).
+    pub fn may_write(&self, call: Within) -> bool {
+        self.lock().may_write(call)
+    }
+
     /// What its plugins are held to.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// Whether each process has a cgroup of its own.
+    /// Names of the limits that hold whole on this machine.
+    pub fn enforced(&self) -> impl Iterator<Item = &'static str> {
+        self.enforcement.enforced()
+    }
+
+    /// Whether each process has a cgroup of its own: the host has a part of the tree, and could use it the last time.
     pub fn has_cgroups(&self) -> bool {
-        self.delegation.is_some()
+        self.delegation
+            .as_ref()
+            .is_some_and(|delegation| !delegation.is_failing())
     }
 
     /// How many processes have been started and served.
@@ -310,6 +330,18 @@ impl Supervisor {
             } if !authority.holds() => {
                 self.answer(*plugin, *call, Err(OVER.into()));
                 false
+            }
+            Event::Call {
+                plugin,
+                call,
+                operation,
+                authority,
+                ..
+            } if operation.method.writes_late() => {
+                let (plugin, call) = (*plugin, *call);
+                let within = Within { plugin, call };
+                self.lock().begin_late_write(within, authority.clone());
+                true
             }
             _ => true,
         }

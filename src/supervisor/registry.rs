@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
+use super::authority::Authority;
 use super::code::CodeHash;
 use super::deputy::{Dealt, Desk};
 use super::message::{Answer, Call, Command};
@@ -23,6 +24,8 @@ pub(super) struct Plugins {
     pub(super) loaded: HashMap<u32, Loaded>,
     /// Unloaded ones whose calls in flight may still end: their operations are still answered.
     pub(super) draining: HashMap<u32, Actor>,
+    /// Of host operations that are under way and will ask once more whether they may write.
+    late_writes: HashMap<Within, Authority>,
 }
 
 pub(super) type Commands = mpsc::UnboundedSender<Command>;
@@ -74,7 +77,7 @@ impl Actor {
 }
 
 /// A host operation, as it was told to JavaScript.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Within {
     pub plugin: u32,
     pub call: u64,
@@ -110,6 +113,24 @@ impl Plugins {
     pub(super) fn unload_all(&mut self, within: Option<Within>) {
         let numbers: Vec<_> = self.loaded.keys().chain(self.draining.keys()).copied().collect();
         numbers.into_iter().for_each(|number| self.unload(number, within));
+    }
+
+    /// To be called when an operation begins that writes late.
+    pub(super) fn begin_late_write(&mut self, call: Within, authority: Authority) {
+        // One that never ends leaves its note, but not for longer than it may write.
+        self.late_writes.retain(|_, authority| authority.holds());
+        self.late_writes.insert(call, authority);
+    }
+
+    pub(super) fn end_late_write(&mut self, call: Within) {
+        // For nearly all operations there is nothing to look for.
+        if !self.late_writes.is_empty() {
+            self.late_writes.remove(&call);
+        }
+    }
+
+    pub(super) fn may_write(&self, call: Within) -> bool {
+        self.late_writes.get(&call).is_some_and(Authority::holds)
     }
 
     pub(super) fn status(&self) -> Vec<PluginStatus> {
@@ -158,4 +179,51 @@ pub(crate) fn binding(manifest: &Manifest, site: &RawValue, limits: &Limits) -> 
     let plugin = serde_json::json!({ "id": manifest.id, "version": manifest.version });
     let limits = serde_json::json!({ "uploadBytes": limits.max_upload });
     format!(r#"{{"plugin":{plugin},"site":{site},"members":{members},"limits":{limits}}}"#)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::supervisor::authority::LoadAuthority;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_writes_late_may_do_so_until_its_deadline_its_unload_or_its_answer() {
+        let (mut plugins, load) = (Plugins::default(), LoadAuthority::default());
+        let [short, long, answered] = [1, 2, 3].map(|call| Within { plugin: 7, call });
+        let second = Duration::from_secs(1);
+        plugins.begin_late_write(short, load.until(Instant::now() + second));
+        for call in [long, answered] {
+            plugins.begin_late_write(call, load.until(Instant::now() + 9 * second));
+        }
+        plugins.end_late_write(answered);
+        assert_eq!(
+            [short, long, answered].map(|call| plugins.may_write(call)),
+            [true, true, false]
+        );
+        assert!(
+            !plugins.may_write(Within { plugin: 8, call: 2 }),
+            "another plugin's"
+        );
+        tokio::time::advance(second).await;
+        assert_eq!([short, long].map(|call| plugins.may_write(call)), [false, true]);
+        load.end();
+        assert!(!plugins.may_write(long));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn operations_that_never_end_leave_nothing_for_ever() {
+        let (mut plugins, load) = (Plugins::default(), LoadAuthority::default());
+        for call in 0..1000 {
+            plugins.begin_late_write(
+                Within { plugin: 1, call },
+                load.until(Instant::now() + Duration::from_millis(10)),
+            );
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        assert!(plugins.late_writes.len() <= 11);
+    }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::limits::Limits;
-use crate::limits::cpu::{CpuAccount, Overdrawn};
-use crate::workerd::Process;
+use crate::limits::cpu::{CpuAccount, End, Overdrawn};
+use crate::workerd::{Memory, Process};
 
 /// The least time between two looks at the clock while something runs; what a limit may be passed by, with the tardiness
 /// of a busy machine. A look costs about 1 µs.
@@ -14,6 +14,12 @@ const SHORTEST_STEP: Duration = Duration::from_millis(5);
 
 /// The first look after the last answer, when mostly nothing goes on; each further one comes twice as late.
 const FIRST_STEP_AFTER: Duration = Duration::from_millis(10);
+
+/// Looks in a row that find a process at rest, past which nobody looks any more: 70 ms after the last answer, mostly.
+const LOOKS_AT_REST: u32 = 3;
+
+/// What a process at rest uses between two looks, at most: waking up for a timer takes some 50 µs.
+const REST: Duration = Duration::from_millis(1);
 
 /// The longest time between two looks. Shorter than [`SPARE`] is used up in, even by two threads at once.
 const LONGEST_STEP: Duration = Duration::from_millis(500);
@@ -23,7 +29,7 @@ const LONGEST_STEP: Duration = Duration::from_millis(500);
 const SPARE: Duration = Duration::from_secs(2);
 
 /// Private memory past the plugin's own that the kernel allows: workerd's compiler, caches and threads. With the 9 MB
-/// that it has taken when it is ready, 57 MB.
+/// that it has taken when it listens, 57 MB.
 const OWN_MEMORY: u64 = 48 * 1024 * 1024;
 
 /// Memory is measured for `status()` alone, and costs more than a look at the clock: some 10 µs.
@@ -33,13 +39,14 @@ const BETWEEN_MEASURES: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Watch {
     account: CpuAccount,
-    /// What it had in memory when it was ready: workerd's, not the plugin's.
-    own_at_first: u64,
+    bounded: Bounded,
     /// When the kernel ends it.
     bound: Duration,
     next_look: Option<Instant>,
     /// From the last answer on.
     step: Duration,
+    /// Looks in a row, since then, that found it at rest.
+    at_rest: u32,
     /// When the last invocation's time is over: what goes on after it is the kernel's to end.
     until: Instant,
     wall_time: Duration,
@@ -49,19 +56,64 @@ pub(super) struct Watch {
     measured: Option<Instant>,
 }
 
+/// What a watch asks of its process.
+pub(super) trait Meter {
+    fn cpu_time(&self) -> std::io::Result<Duration>;
+    fn bound_cpu(&self, total: Duration) -> std::io::Result<()>;
+    fn memory(&self) -> std::io::Result<Memory>;
+}
+
+impl Meter for Process {
+    fn cpu_time(&self) -> std::io::Result<Duration> {
+        self.cpu_time()
+    }
+
+    fn bound_cpu(&self, total: Duration) -> std::io::Result<()> {
+        self.bound_cpu(total)
+    }
+
+    fn memory(&self) -> std::io::Result<Memory> {
+        self.memory()
+    }
+}
+
+/// A process whose private memory the kernel bounds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounded {
+    /// What it had in memory before: workerd's, not the plugin's.
+    own_at_first: u64,
+}
+
+impl Bounded {
+    /// To be called before any of the plugin's code has run: what the process has taken by then is granted to it on top.
+    ///
+    /// # Errors
+    /// When the system does not let us: then the plugin must not run.
+    pub(super) fn new(process: &Process, limits: &Limits) -> std::io::Result<Self> {
+        let memory = process.memory()?;
+        process.bound_data(memory.data + limits.memory() + OWN_MEMORY)?;
+        let own_at_first = memory.own;
+        Ok(Self { own_at_first })
+    }
+}
+
 impl Watch {
     /// # Errors
     /// When the system does not let us watch it: then it must not serve.
-    pub(super) fn new(process: &Process, limits: &Limits, now: Instant) -> std::io::Result<Self> {
+    pub(super) fn new(
+        process: &impl Meter,
+        limits: &Limits,
+        bounded: Bounded,
+        now: Instant,
+    ) -> std::io::Result<Self> {
         let used = process.cpu_time()?;
-        let memory = process.memory()?;
-        process.bound_data(memory.data + limits.memory() + OWN_MEMORY)?;
         let mut watch = Self {
-            account: CpuAccount::new(limits.cpu, used, now),
-            own_at_first: memory.own,
+            account: CpuAccount::new(limits.cpu, limits.wall_time, used, now),
+            bounded,
             bound: Duration::ZERO,
             next_look: None,
             step: FIRST_STEP_AFTER,
+            at_rest: 0,
             until: now,
             wall_time: limits.wall_time,
             told: used,
@@ -71,14 +123,14 @@ impl Watch {
         Ok(watch)
     }
 
-    pub(super) fn begin(&mut self, process: &Process, invocation: u64, now: Instant) {
+    pub(super) fn begin(&mut self, process: &impl Meter, invocation: u64, now: Instant) {
         // A process that has ended is reported another way.
         let Ok(used) = process.cpu_time() else { return };
         self.began(process, invocation, used, now);
     }
 
     /// The same for one that began a moment ago, when the process had used so much.
-    pub(super) fn began(&mut self, process: &Process, invocation: u64, used: Duration, now: Instant) {
+    pub(super) fn began(&mut self, process: &impl Meter, invocation: u64, used: Duration, now: Instant) {
         self.account.begin(invocation, used, now);
         // What was used since the last look must not be missing now; where the kernel does not let us move the bound it
         // stays, which is the safe side.
@@ -89,12 +141,29 @@ impl Watch {
         self.next_look = Some(self.next_look.map_or(due, |look| look.min(due)));
     }
 
-    pub(super) fn end(&mut self, process: &Process, invocation: u64, now: Instant) {
+    pub(super) fn end(&mut self, process: &impl Meter, invocation: u64, end: End, now: Instant) {
         let Ok(used) = process.cpu_time() else { return };
-        self.account.end(invocation, used);
+        self.account.end(invocation, end, used);
         if !self.account.has_open() {
-            self.step = FIRST_STEP_AFTER;
-            self.next_look = Some(now + self.step);
+            self.look_for_rest(now);
+        }
+    }
+
+    /// An invocation waits for one more answer of the host, or has one of them.
+    pub(super) fn waits(&mut self, invocation: u64) {
+        self.account.waits(invocation);
+    }
+
+    pub(super) fn resumes(&mut self, invocation: u64) {
+        self.account.resumes(invocation);
+    }
+
+    /// The guest has said something.
+    pub(super) fn heard(&mut self) {
+        self.account.heard();
+        // Work that was left behind has woken up after nobody looked any more.
+        if self.next_look.is_none() {
+            self.look_for_rest(Instant::now());
         }
     }
 
@@ -103,12 +172,22 @@ impl Watch {
         self.next_look
     }
 
+    /// When the last invocation's time is over.
+    pub(super) fn until(&self) -> Instant {
+        self.until
+    }
+
     /// Whose processor time is up, where somebody's is.
-    pub(super) fn look(&mut self, process: &Process, now: Instant) -> Option<Overdrawn> {
-        let used = process.cpu_time().ok()?;
+    pub(super) fn look(&mut self, process: &impl Meter, now: Instant) -> Option<Overdrawn> {
+        let before = self.account.used();
+        let Ok(used) = process.cpu_time() else {
+            // It has ended: there is nothing to look at any more.
+            self.next_look = None;
+            return None;
+        };
         let overdrawn = self.account.check(used, now);
         let _ = self.extend(process, used);
-        self.look_again(now);
+        self.look_again(used.saturating_sub(before), now);
         overdrawn
     }
 
@@ -131,9 +210,9 @@ impl Watch {
     }
 
     /// What the plugin has in memory, about; 0 when that can't be told.
-    pub(super) fn memory(&self, process: &Process) -> u64 {
+    pub(super) fn memory(&self, process: &impl Meter) -> u64 {
         let own = process.memory().map_or(0, |memory| memory.own);
-        own.saturating_sub(self.own_at_first)
+        own.saturating_sub(self.bounded.own_at_first)
     }
 
     /// What the process's clock may show when an invocation begins, without the kernel's bound having to be moved first.
@@ -146,13 +225,25 @@ impl Watch {
         self.step_while_open().min(self.wall_time)
     }
 
-    fn look_again(&mut self, now: Instant) {
-        self.next_look = if self.account.has_open() {
-            Some(now + self.step_while_open())
-        } else {
-            self.step = (self.step * 2).min(LONGEST_STEP);
-            (now < self.until).then_some(now + self.step)
+    fn look_for_rest(&mut self, now: Instant) {
+        self.step = FIRST_STEP_AFTER;
+        self.at_rest = 0;
+        self.next_look = (now < self.until).then_some(now + self.step);
+    }
+
+    /// `delta` is what it has used since the look before.
+    fn look_again(&mut self, delta: Duration, now: Instant) {
+        if self.account.has_open() {
+            self.next_look = Some(now + self.step_while_open());
+            return;
+        }
+        self.at_rest = match delta < REST {
+            true => self.at_rest + 1,
+            false => 0,
         };
+        self.step = (self.step * 2).min(LONGEST_STEP);
+        let goes_on = self.at_rest < LOOKS_AT_REST && now < self.until;
+        self.next_look = goes_on.then_some(now + self.step);
     }
 
     /// Several threads of a process may use processors at once.
@@ -160,7 +251,7 @@ impl Watch {
         (self.account.left() / 2).clamp(SHORTEST_STEP, LONGEST_STEP)
     }
 
-    fn extend(&mut self, process: &Process, used: Duration) -> std::io::Result<()> {
+    fn extend(&mut self, process: &impl Meter, used: Duration) -> std::io::Result<()> {
         if self.bound < used + SPARE / 2 {
             process.bound_cpu(used + SPARE)?;
             self.bound = used + SPARE;
@@ -168,3 +259,7 @@ impl Watch {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

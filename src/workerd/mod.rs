@@ -29,6 +29,7 @@ pub use self::output::Stream;
 pub(crate) use self::output::{LineSink, Output};
 pub(crate) use self::process::{CpuClock, Exit, Process};
 pub(crate) use self::readiness::listening;
+pub(crate) use self::resources::Memory;
 pub(crate) use self::sanitise::{sanitise_line, sanitise_text};
 pub(crate) use self::socket::PrivateSocket;
 

@@ -13,6 +13,7 @@ use crate::egress::Grant;
 use crate::error::{Error, ErrorCode, OVER, Refusal};
 use crate::json::{self, Extent};
 use crate::limits::DOCUMENTED_SUBREQUESTS;
+use crate::limits::cpu::End;
 use crate::limits::sizes::{MAX_DEPTH, MAX_VALUES};
 use crate::supervisor::complaint::error_of;
 use crate::supervisor::host_calls::HostCall;
@@ -44,6 +45,9 @@ enum Way {
 
 impl Plugin {
     pub(super) async fn on_frame(&mut self, text: &str) {
+        if let Some(session) = self.state.session_mut() {
+            session.watch.heard();
+        }
         match Incoming::parse(text) {
             Ok(Incoming::Call {
                 call,
@@ -53,10 +57,12 @@ impl Plugin {
             }) => self.on_guest_call(call, invocation, &method, body),
             Ok(Incoming::Answer { invocation, outcome }) => {
                 let Some(waiting) = self.invocations.answer(invocation) else {
+                    // Too late for whoever asked, but it has come to its end.
+                    self.leftovers = self.leftovers.saturating_sub(1);
                     return;
                 };
                 self.last_used = Instant::now();
-                self.end_watch(invocation, self.last_used);
+                self.end_watch(invocation, End::Answered, self.last_used);
                 match outcome {
                     Ok(value) => match value.and_then(excess_of_answer) {
                         Some(message) => self.fail(waiting.request, Error::new(ErrorCode::Threw, message)),
@@ -101,6 +107,9 @@ impl Plugin {
                     bytes,
                     file: file.as_ref().map(|file| Arc::clone(&file.room)),
                 };
+                if let Some(session) = self.state.session_mut() {
+                    session.watch.waits(invocation);
+                }
                 let work = self.calls.begin(call, |call| {
                     let event = Event::Call {
                         plugin,
@@ -155,7 +164,10 @@ impl Plugin {
         let reach = bridge::reach(&manifest.id, &self.grants, &manifest.allowed_hosts)
             .map_err(|error| error.to_string())?;
         self.last_used = Instant::now();
-        let (authority, open) = (self.authority.until(until), self.fetches.begin());
+        let (authority, open) = (self.authority.until(until), self.fetches.begin(invocation));
+        if let Some(session) = self.state.session_mut() {
+            session.watch.waits(invocation);
+        }
         Ok(Grant {
             reach,
             ended: Box::pin(async move {
@@ -163,6 +175,15 @@ impl Plugin {
                 drop(open);
             }),
         })
+    }
+
+    /// Whose fetches have ended waits for them no more.
+    pub(super) fn resume_fetchers(&mut self) {
+        for invocation in self.fetches.take_ended() {
+            if let Some(session) = self.state.session_mut() {
+                session.watch.resumes(invocation);
+            }
+        }
     }
 
     /// Counts a call that leaves the isolate.
@@ -174,7 +195,7 @@ impl Plugin {
             ));
         };
         self.subject.board.counts_subrequest();
-        if count > u64::from(DOCUMENTED_SUBREQUESTS) && !self.has_warned_of_subrequests {
+        if count > DOCUMENTED_SUBREQUESTS && !self.has_warned_of_subrequests {
             self.has_warned_of_subrequests = true;
             self.notice(format!(
                 "makes more than {DOCUMENTED_SUBREQUESTS} calls on ctx in one hook or route: this plugin would fail on Cloudflare"
@@ -185,9 +206,12 @@ impl Plugin {
 
     pub(super) fn on_answer(&mut self, call: u64, result: Result<Answer, Refusal>) {
         let room = self.calls.room_of(call);
-        let Some((call, next)) = self.calls.end(call) else {
+        let Some((call, invocation, next)) = self.calls.end(call) else {
             return;
         };
+        if let Some(session) = self.state.session_mut() {
+            session.watch.resumes(invocation);
+        }
         next.into_iter().for_each(|work| self.carry_out(work));
         // The answer is spliced into a frame: it must be one JSON value, whatever a row of the database held.
         let result = match result {

@@ -105,14 +105,14 @@ impl Plugin {
             End::OutOfTime => TOO_BUSY.into(),
             End::Other(reason) => reason,
         };
-        self.end_process(reason).await;
+        self.end_process(Failure::Crash, reason).await;
     }
 
     /// What is left to do when the process is gone.
-    pub(super) async fn end_process(&mut self, reason: String) {
+    pub(super) async fn end_process(&mut self, failure: Failure, reason: String) {
         self.end_authority();
         self.fail_in_flight(&reason);
-        let verdict = self.judge(Failure::Crash, &reason);
+        let verdict = self.judge(failure, &reason);
         let outlook = match &self.state {
             State::Draining(_) => String::new(),
             _ => consequence(verdict),

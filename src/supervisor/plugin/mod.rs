@@ -120,6 +120,7 @@ impl Plugin {
         while !matches!(self.state, State::Ended) {
             let next = self.next().await;
             self.read_notes();
+            self.resume_fetchers();
             match next {
                 Next::Command(Command::Call(call)) => self.on_call(call).await,
                 Next::Command(Command::Wake) => {}
@@ -190,6 +191,7 @@ impl Plugin {
                 wakes_at,
                 looks_within: session.watch.looks_within(),
                 begun: Vec::new(),
+                answered: Vec::new(),
                 is_relieved: false,
             })
         });
@@ -203,7 +205,13 @@ impl Plugin {
             let in_flight = self.invocations.len() + deputy.begun.len() + waiting;
             self.subject.board.in_flight(in_flight);
         });
-        let Some(Deputy { calls, begun, .. }) = taken else {
+        let Some(Deputy {
+            calls,
+            begun,
+            answered,
+            ..
+        }) = taken
+        else {
             return;
         };
         self.calls = calls;
@@ -220,6 +228,11 @@ impl Plugin {
                 session.watch.began(&session.process, number, used, at);
             }
         }
+        if let Some(session) = self.state.session_mut() {
+            answered
+                .into_iter()
+                .for_each(|invocation| session.watch.resumes(invocation));
+        }
     }
 
     fn next_timer(&self) -> Option<Instant> {
@@ -228,7 +241,8 @@ impl Plugin {
             self.drain.as_ref().map(|drain| drain.until),
             self.state.next_tick(),
             self.unused_at(),
-            self.calls.next_room(),
+            self.calls.next_overdue(),
+            self.littered_until(),
             self.state.session().and_then(|session| session.watch.next_look()),
         ]
         .into_iter()
