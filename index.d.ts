@@ -9,21 +9,24 @@ export declare class NativeDev {
   describe(manifest: string, code: string): DescribeOutcome
   /** What its plugins are held to, as far as they are. */
   limits(): NativeLimits
-  /** Bytes of one file that a plugin uploads. */
-  get maxUpload(): number
 }
 
 /** The way out, without a plugin's process. */
 export declare class NativeEgress {
-  /** `private_hosts` is a list of `host[:port]`, with commas; `max_fetch_mb` what a body may take, each way. */
-  constructor(privateHosts: string, maxFetchMb?: NativeNumber | undefined | null)
+  /** `private_hosts` is a list of `host[:port]`, with commas. */
+  constructor(privateHosts: string, limits: NativeEgressLimits)
+  /** Bytes of one file that a plugin uploads. */
+  get maxUpload(): number
   /** What an operator is told at the start: which private hosts are open. */
   get notice(): string | null
-  /** `call` is the body of `http/fetch` on the bridge, as JSON text. The capabilities count as they are. */
-  fetch(pluginId: string, capabilities: Array<string>, allowedHosts: Array<string>, call: string): Promise<NativeFetch>
+  /**
+   * `call` is the body of `http/fetch` on the bridge, as JSON text. The capabilities count as they are. `left_ms` is what
+   * its invocation has left of its time; without one it may take as long as an invocation.
+   */
+  fetch(pluginId: string, capabilities: Array<string>, allowedHosts: Array<string>, call: string, leftMs?: number | undefined | null): Promise<NativeFetch>
 }
 
-/** The plugins of one runner. Its methods enqueue and return; what comes of them is told by `drain()`. */
+/** The plugins of one runner. Its methods wait for nothing; what comes of them is told by `drain()`. */
 export declare class NativeRunner {
   /**
    * `wake` is called, at most once until the next `drain()`, when there is something to drain. It does not keep the
@@ -38,6 +41,11 @@ export declare class NativeRunner {
   answer(plugin: number, call: number, value?: string | undefined | null, bytes?: Buffer | undefined | null): void
   /** Refuses a `call`: with a sentence, and the code of one of EmDash's route errors if it is one. */
   refuse(plugin: number, call: number, message: string, code?: string | undefined | null): void
+  /**
+   * Whether the operation of this `call` may still write, after whatever it has waited for. False for one that need not
+   * ask.
+   */
+  mayWrite(plugin: number, call: number): boolean
   /** Done when the plugin's process serves. */
   ensureRunning(plugin: number, request: number): void
   /** Done when the plugin's process is gone. `within` is the `call` in which it is asked for. */
@@ -50,6 +58,8 @@ export declare class NativeRunner {
   drain(): Drained
   /** What its plugins are held to: a process that can't be does not come to serve. */
   limits(): NativeLimits
+  /** What holds of the jail around its plugins' processes, by the last start of one; `null` for a runner that has none. */
+  jail(): NativeJailReport | null
   validateToken(token: string): NativeClaims | null
   /** How many processes have been started and served. */
   get epoch(): number
@@ -137,12 +147,19 @@ export interface NativeDescription {
   code: string
 }
 
+/** What a caller without a plugin's process is held to. `null` is the default. */
+export interface NativeEgressLimits {
+  maxFetchMb: NativeNumber | null
+  maxUploadMb: NativeNumber | null
+  wallTimeMs: NativeNumber | null
+}
+
 /** A message of the addon. `null` is none. */
 export type NativeEvent =
   | { kind: 'ready'; plugin: number; hooks: Array<string>; routes: Array<string> }
   | { kind: 'broken'; plugin: number }
   | { kind: 'done'; request: number; value: string | null }
-  | { kind: 'failed'; request: number; code: string; message: string }
+  | { kind: 'failed'; request: number; code: string; message: string; stack: string | null }
   | { kind: 'call'; plugin: number; call: number; method: string; args: Array<string | null>; /** The bytes of a file that it brings. */
   upload: Buffer | null }
   | { kind: 'log'; source: string; pluginId: string | null; level: string; message: string; data: string | null }
@@ -166,7 +183,7 @@ export type NativeFrame =
   | { kind: 'call'; call: number; invocation: number; method: string; args: Array<string | null> }
   | { kind: 'refused'; call: number; invocation: number; message: string }
   | { kind: 'done'; invocation: number; value: string | null }
-  | { kind: 'failed'; invocation: number; code: string; message: string }
+  | { kind: 'failed'; invocation: number; code: string; message: string; stack: string | null }
 
 /** What every plugin's worker has in common. */
 export interface NativeGuest {
@@ -202,6 +219,10 @@ export interface NativeJailReport {
   layers: Array<NativeJailLayer>
   /** The layers that do not hold and why, as one fragment; `null` when all of them hold. */
   missing: string | null
+  /** The version of the kernel's Landlock, whatever the mode; `null` when it has none. */
+  landlockAbi: number | null
+  /** Whether the kernel has seccomp, whatever the mode. */
+  hasSeccomp: boolean
 }
 
 /** The limits of a runner. */
@@ -293,6 +314,7 @@ export interface NativePluginStatus {
   failures: number
   lastFailures: Array<NativePluginFailure>
   inFlight: number
+  used: NativeUsed | null
 }
 
 /** By what plugins and the host reach each other. */
@@ -301,6 +323,14 @@ export interface NativeTransportReport {
   name: string
   /** What does not hold with it that holds on Linux by default; each is a fragment. The jail has its own report. */
   gaps: Array<string>
+}
+
+/** What a plugin's hooks and routes have used since it was loaded; `null` where nobody measures it. */
+export interface NativeUsed {
+  cpuMs: number
+  /** The most that was seen. */
+  memoryMb: number
+  subrequests: number
 }
 
 /** A line that somebody else wrote, as it may be printed. */

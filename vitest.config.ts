@@ -3,7 +3,6 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["__test__/**/*.spec.ts"],
     // A process per file: the addon lives as long as its process, and a test may kill what it started.
     pool: "forks",
     // Far above what any test needs on two busy cores (a plugin starts in 0.1 s), and still an end.
@@ -15,5 +14,23 @@ export default defineConfig({
     setupFiles: process.env.EMDASH_TEST_LAUNCHER ? ["__test__/support/other-launcher.ts"] : [],
     // A test that passes the second time has found something.
     retry: 0,
+    projects: [
+      {
+        extends: true,
+        test: { name: "package", include: ["__test__/**/*.spec.ts"], exclude: ["__test__/site/**"] },
+      },
+      {
+        extends: true,
+        test: {
+          name: "site",
+          include: ["__test__/site/**/*.spec.ts"],
+          // A whole site, Astro and a browser: after the others, which measure, and one file at a time.
+          sequence: { groupOrder: 1 },
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
   },
 });

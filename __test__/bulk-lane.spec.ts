@@ -22,6 +22,17 @@ describe("fifty megabytes", () => {
     expect(back.text === event.text).toBe(true);
   });
 
+  it("are more than a plugin has memory for by default, which is what its caller is told", async () => {
+    const plugin = await loadPlugin(
+      makeRunner({ limits: { cpuMs: 20_000 } }),
+      `export default { routes: { run: ({ input }) => input.length } };`,
+    );
+    await expect(ask(plugin, "x".repeat(50 * MEGABYTE))).rejects.toThrow(
+      "Plugin test exceeded memory limit of 128MB during route:run",
+    );
+    expect(await ask(plugin, "x".repeat(10 * MEGABYTE))).toBe(10 * MEGABYTE);
+  });
+
   it("arrive while small calls pass them", async () => {
     const plugin = await loadPlugin(
       makeRunner({ limits }),

@@ -95,7 +95,22 @@ describe("in Rust", () => {
 });
 
 describe("in TypeScript", () => {
-  const host = sources(["host"], ".ts");
+  // The command is a process of its own: what a site's process must not do is not said of it.
+  const [commands, host] = [true, false].map((isCommand) =>
+    sources(["host"], ".ts").filter(([path]) => path.startsWith("host/cli/") === isCommand),
+  ) as [[string, string][], [string, string][]];
+
+  it("the command starts no process and opens no socket of its own either (2, 3)", () => {
+    expect(commands.length).toBeGreaterThan(5);
+    expect(
+      filesWith(/"node:(child_process|net|tls|http|https|http2|dgram|dns|worker_threads)/, commands),
+    ).toEqual([]);
+    expect(filesWith(/\bcreateRequire\b|\.node"/, commands)).toEqual([]);
+  });
+
+  it("nothing that a site loads loads the command", () => {
+    expect(filesWith(/from "(\.\/|(\.\.\/)+)cli\//, host)).toEqual([]);
+  });
 
   it("only host/native.ts imports the addon (1)", () => {
     // The types of index.d.ts may be imported anywhere: they are gone at run time.

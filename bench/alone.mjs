@@ -39,8 +39,7 @@ process.exit();
 
 /** Node's growth since before the runner was made, and what the workerds cost the machine. */
 async function memory(start) {
-  globalThis.gc();
-  const before = process.memoryUsage.rss();
+  const before = await settledRss();
   const contender = await start(SIZES.at(-1));
   const plugins = [];
   const measures = {};
@@ -50,12 +49,22 @@ async function memory(start) {
       await Promise.all(plugins.map((plugin) => plugin.invokeHook("noop", { n })));
     // The peer has no such time: what it needs when idle is what it needs.
     if (row === "idle") await pause(2500);
-    globalThis.gc();
-    const node = (process.memoryUsage.rss() - before) / 1024 / 1024;
+    const node = ((await settledRss()) - before) / 1024 / 1024;
     measures[`${size}`] = node + proportionalMb(contender.workerds());
   }
   await contender.close();
   return measures;
+}
+
+/** What making the site has used is given back in pieces; it must not count for the runner. */
+async function settledRss() {
+  for (let last = Number.POSITIVE_INFINITY; ; ) {
+    globalThis.gc();
+    await pause(300);
+    const rss = process.memoryUsage.rss();
+    if (last - rss < 256 * 1024) return rss;
+    last = rss;
+  }
 }
 
 async function worn(start) {

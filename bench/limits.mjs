@@ -1,7 +1,7 @@
 // How far a plugin gets past its limits, and what enforcing them costs: after a build,
 // `node bench/limits.mjs [runs] [--against <folder>]`. Linux only: processes are measured from outside, through /proc.
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createSandboxRunner } from "emdash-sandbox-native/sandbox";
@@ -89,22 +89,24 @@ async function attacker(limits, body) {
   return { runner, plugin, pid: runner.status().plugins[0].processId };
 }
 
-/** Processor time: the last that was seen of the process before it was gone, at most half a millisecond earlier. */
+/** Processor time: the last that was seen of the process before it was gone, a millisecond or so earlier. */
 async function cpuOf(pid, attack) {
   const before = cpuMs(pid);
   let last = before;
   const watching = setInterval(() => {
     last = Math.max(last, cpuMs(pid) ?? 0);
-  }, 0.5);
+  }, 1);
   await attack();
   clearInterval(watching);
   return last - before - CPU_MS;
 }
 
-/** Of its main thread, which runs the plugin; in nanoseconds, unlike `stat`, which counts in ticks of 10 ms. */
+/** Of all its threads, as the limit counts it; in nanoseconds, unlike `stat`, which counts in ticks of 10 ms. */
 function cpuMs(pid) {
   try {
-    return Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[0]) / 1e6;
+    const threads = readdirSync(`/proc/${pid}/task`);
+    const used = threads.map((id) => readFileSync(`/proc/${pid}/task/${id}/schedstat`, "utf8").split(" ")[0]);
+    return used.reduce((sum, ns) => sum + Number(ns), 0) / 1e6;
   } catch {
     return undefined;
   }
@@ -114,7 +116,7 @@ async function peakOf(pid, attack) {
   let peak = 0;
   const watching = setInterval(() => {
     peak = Math.max(peak, anonymousMb(pid));
-  }, 0.5);
+  }, 1);
   await attack();
   clearInterval(watching);
   return peak - MEMORY_MB;
@@ -134,15 +136,20 @@ async function wallOf(_pid, attack) {
   return performance.now() - start - WALL_MS;
 }
 
-/** How long the next call takes, made as soon as the breach is told of: until it is answered, by a fresh process. */
+/**
+ * How long the next call takes, made as soon as the breach is told of: until it is answered, by a fresh process. After a
+ * second breach, too, which must not make it wait any longer.
+ */
 async function successor(what, limits, body) {
   const times = [];
   for (let run = 0; run < RUNS; run += 1) {
     const { runner, plugin } = await attacker(limits, body);
-    await plugin.invokeRoute("run", 0, REQUEST).catch(() => undefined);
-    const start = performance.now();
-    await plugin.invokeRoute("ping", 0, REQUEST);
-    times.push(performance.now() - start);
+    for (let breach = 0; breach < 2; breach += 1) {
+      await plugin.invokeRoute("run", 0, REQUEST).catch(() => undefined);
+      const start = performance.now();
+      await plugin.invokeRoute("ping", 0, REQUEST);
+      times.push(performance.now() - start);
+    }
     await runner.terminateAll();
   }
   if (RUNS > 0) print(`ms to the next answer, ${what}`.padEnd(36), distribution(times));

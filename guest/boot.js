@@ -1,16 +1,26 @@
-// The main module of every plugin's worker. It evaluates before the plugin, which it imports, and serves the host's
-// requests on the private socket: `/channel` becomes the WebSocket, `/frames/<n>` brings frames too large for it, `/bytes/<n>` a call's bytes.
+// The main module of every plugin's worker. It evaluates before the plugin, which it imports when the host opens the
+// channel, and serves the host's requests on the private socket: `/channel` becomes the WebSocket, `/frames/<n>` brings
+// frames too large for it, `/bytes/<n>` a call's bytes; `/uploads/<n>` are those that a call of the plugin's brings.
 //
 // The plugin can import this module too. Nothing that it exports holds a session, so all that it could do with it is
 // to talk to itself.
 
 import { openChannel } from "channel.js";
+import { handover } from "handover.js";
 import {
+  bufferOf,
+  byteLength,
+  closeWriter,
   Error,
+  FixedLengthStream,
+  getWriter,
   keys,
+  mapDelete,
+  mapGet,
   mapSet,
   Map,
   Response,
+  readableOf,
   requestBytes,
   requestMethod,
   requestText,
@@ -18,24 +28,53 @@ import {
   slice,
   startsWith,
   String,
+  transfer,
   URL,
   urlPathname,
+  writableOf,
+  writeTo,
 } from "intrinsics.js";
 
-/** Large frames and bytes that the host has left here, by path, until the channel says to take one. */
+/** By path: large frames and bytes that the host has left, until the channel says to take one; files, until the host has them. */
 const left = new Map();
 
 export default {
   async fetch(request, env) {
     const path = urlPathname(new URL(requestUrl(request)));
-    if (path === "/channel") return openChannel(plugin, env, left);
-    if (requestMethod(request) !== "POST") return new Response(null, { status: 404 });
+    // Only now: the host has bounded the process's memory between workerd's start and this request.
+    if (path === "/channel") return openChannel(await loadPlugin(), env, left);
+    if (requestMethod(request) === "GET") return upload(path);
     if (startsWith(path, "/frames/")) mapSet(left, path, await requestText(request));
     else if (startsWith(path, "/bytes/")) mapSet(left, path, await requestBytes(request));
     else return new Response(null, { status: 404 });
     return new Response(null, { status: 204 });
   },
 };
+
+/** The bytes that a call brings, once. */
+function upload(path) {
+  const bytes = startsWith(path, "/uploads/") ? mapGet(left, path) : undefined;
+  if (bytes === undefined) return new Response(null, { status: 404 });
+  mapDelete(left, path);
+  const stream = new FixedLengthStream(byteLength(bytes));
+  void send(bytes, getWriter(writableOf(stream)));
+  return new Response(readableOf(stream));
+}
+
+/**
+ * A `Response` that is made of bytes copies them, and neither its copy nor these would go before the next collection, which
+ * does not know how large they are. A stream sends these, and then they go.
+ */
+async function send(bytes, writer) {
+  try {
+    if (byteLength(bytes) > 0) await writeTo(writer, bytes);
+    await closeWriter(writer);
+  } catch {
+    // The host does not want them any more.
+  } finally {
+    transfer(bufferOf(bytes), 0);
+  }
+}
 
 /** Where the plugin's own `fetch()`, `WebSocket` and the like end: workerd routes all of them here. */
 export const Wall = {
@@ -47,7 +86,7 @@ export const Wall = {
 /** The plugin's hooks and routes with their own names, or in `broken` why there are none. */
 async function loadPlugin() {
   try {
-    const { default: definition } = await import("plugin.js");
+    const definition = await evaluate();
     if (definition === null || typeof definition !== "object") {
       return { broken: "it has no default export with hooks and routes" };
     }
@@ -64,6 +103,17 @@ async function loadPlugin() {
   } catch (error) {
     return { broken: `it threw at its start: ${slice(describe(error), 0, MAX_REASON_LENGTH)}` };
   }
+}
+
+/** The plugin's default export. */
+async function evaluate() {
+  try {
+    await import("loader.js");
+  } catch (error) {
+    // Within a request the promise of an `import()` settles through whatever the plugin has made of promises by then.
+    if (!handover.isDone) throw error;
+  }
+  return handover.definition;
 }
 
 /** As the host has it; EmDash knows 24 hooks. */
@@ -96,6 +146,3 @@ function describe(error) {
     return "a value that can't be shown";
   }
 }
-
-// Last, when all of the above stands.
-const plugin = await loadPlugin();

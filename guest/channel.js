@@ -14,6 +14,7 @@ import {
   fetchFrom,
   getStore,
   hasOwn,
+  indexOf,
   Map,
   mapDelete,
   mapGet,
@@ -25,9 +26,9 @@ import {
   responseText,
   runWithStore,
   sendToSocket,
+  slice,
   stringifyJson,
   TextEncoder,
-  toNumber,
   TypeError,
   Uint8Array,
   WebSocketPair,
@@ -56,6 +57,7 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
   const invocations = new AsyncLocalStorage();
   const pending = new Map();
   let lastCall = 0;
+  let lastUpload = 0;
   let received = 0;
   /** The large frames that are on their way. */
   let large;
@@ -130,29 +132,19 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
     });
   }
 
-  /** A `ctx` call that brings bytes: they go ahead of it, as they are. */
+  /** A `ctx` call that brings bytes, as they are when it is made. They are kept for the host until it has answered. */
   async function callWithBytes(method, body, bytes) {
     const { uploadBytes } = binding.limits;
-    // Told before they are sent: what is cut off while it is sent gets no answer.
     if (byteLength(bytes) > uploadBytes) {
       throw refusal(method, `A file may have at most ${uploadBytes / 1024 / 1024} MiB`);
     }
-    const sent = sendBytes(large, bytes);
-    // What comes next waits for these, and does not fail with them.
-    large = settled(sent);
-    const { number, reason } = await sent;
-    if (reason !== undefined) throw refusal(method, reason);
-    return callHost(method, { ...body, bytes: number });
-  }
-
-  /** The number under which the bytes wait at the host, or the reason why they do not. */
-  async function sendBytes(before, bytes) {
+    const number = ++lastUpload;
+    const path = `/uploads/${number}`;
+    mapSet(left, path, new Uint8Array(bytes));
     try {
-      const response = await post(before, "http://backing/bytes", bytes);
-      const text = await responseText(response);
-      return responseOk(response) ? { number: toNumber(text) } : { reason: text };
-    } catch {
-      return { reason: "the host could not be reached" };
+      return await callHost(method, { ...body, bytes: number });
+    } finally {
+      mapDelete(left, path);
     }
   }
 
@@ -192,17 +184,13 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
   async function sendLarge(before, bytes, refused) {
     if (byteLength(bytes) > MAX_LARGE_FRAME_BYTES) return refused("an answer or call is limited to 64 MiB");
     try {
-      const response = await post(before, "http://backing/frames", bytes);
+      await before;
+      const init = { __proto__: null, method: "POST", body: bytes };
+      const response = await fetchFrom(backing, "http://backing/frames", init);
       if (!responseOk(response)) refused(await responseText(response));
     } catch {
       refused("the host could not be reached");
     }
-  }
-
-  /** One after another: the host takes one at a time. */
-  async function post(before, url, body) {
-    await before;
-    return await fetchFrom(backing, url, { __proto__: null, method: "POST", body });
   }
 
   function take(path) {
@@ -234,20 +222,20 @@ function own(object, name) {
   return hasOwn(object, name) ? object[name] : undefined;
 }
 
-/** Resolves when the promise has settled, either way. */
-async function settled(promise) {
-  try {
-    await promise;
-  } catch {
-    // Whoever made it hears of it.
-  }
-}
-
 function handlerOf(entry, kind, name) {
   const handler = typeof entry === "function" ? entry : entry.handler;
   if (typeof handler !== "function") throw new TypeError(`${kind} ${name} handler is not a function`);
   return handler;
 }
+
+/** Where an error was made. Not the words before it, which are the message again and may be long. */
+function stackField(stack) {
+  const start = typeof stack === "string" ? indexOf(stack, "\n    at ") : -1;
+  return start < 0 ? "" : `,"stack":${stringifyJson(slice(stack, start, start + MAX_STACK_LENGTH))}`;
+}
+
+/** V8 keeps ten lines. */
+const MAX_STACK_LENGTH = 4096;
 
 /** What a handler threw, as JSON text: any value can be thrown, also one that throws when looked at. */
 function describe(error, kind) {
@@ -257,6 +245,7 @@ function describe(error, kind) {
     if (typeof error !== "string" && typeof error?.message === "string") message = error.message;
     if (typeof error?.name === "string") fields += `,"name":${stringifyJson(error.name)}`;
     if (typeof error?.code === "string") fields += `,"code":${stringifyJson(error.code)}`;
+    fields += stackField(error?.stack);
   } catch {
     // What could be read must do.
   }

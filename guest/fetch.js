@@ -46,6 +46,9 @@ import { refusal } from "refusal.js";
 /** Percent-encoded JSON there, ASCII JSON back. An answer without it is a refusal, in words. */
 const META = "x-emdash-fetch";
 
+/** The host's bound on a head is this and the longest token. 64 KiB of each, URL and headers, fit unless most is escaped. */
+const MAX_META_LENGTH = 256 * 1024;
+
 /** What a pull takes at once; the host's decoder gives as much. */
 const CHUNK_BYTES = 32 * 1024;
 
@@ -62,6 +65,11 @@ export function createFetch(backing, invocationOf) {
     const meta =
       `{"fetch":${fetch},"invocation":${invocation},"url":${json(url)},"method":${json(method || null)},` +
       `"redirect":${json(redirect || null)},"headers":${pairs(headers)},"body":"${kind}"}`;
+    const sentMeta = encodeURIComponent(meta);
+    // Past what a request's head may take, the host's answer would have no words.
+    if (sentMeta.length > MAX_META_LENGTH) {
+      throw refusal("http/fetch", "fetch failed: its URL and headers are too long to be sent");
+    }
     let response;
     let told;
     let words;
@@ -69,7 +77,7 @@ export function createFetch(backing, invocationOf) {
       response = await fetchFrom(backing, "http://backing/fetch", {
         __proto__: null,
         method: "POST",
-        headers: { __proto__: null, [META]: encodeURIComponent(meta) },
+        headers: { __proto__: null, [META]: sentMeta },
         body: sent,
         signal: signal ?? null,
       });

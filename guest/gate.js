@@ -14,8 +14,8 @@ export default {
     if (new URL(request.url).pathname === "/door") return new Response(null, { status: 204, headers: proof });
     const headers = new Headers(request.headers);
     headers.delete(KEY_HEADER);
-    const { status, webSocket } = await env.PLUGIN.fetch(new Request(request, { headers }));
-    return new Response(null, { status, webSocket, headers: proof });
+    const { status, webSocket, body } = await env.PLUGIN.fetch(new Request(request, { headers }));
+    return new Response(body, { status, webSocket, headers: proof });
   },
 };
 

@@ -19,6 +19,7 @@ export const {
   Blob,
   Error,
   encodeURIComponent,
+  FixedLengthStream,
   FormData,
   Headers,
   Map,
@@ -36,9 +37,10 @@ export const {
   WebSocketPair,
 } = globalThis;
 
-export const { ArrayBuffer, Number: toNumber } = globalThis;
+export const { ArrayBuffer } = globalThis;
 export const { isView } = ArrayBuffer;
 
+export const indexOf = uncurryThis(String.prototype.indexOf);
 export const startsWith = uncurryThis(String.prototype.startsWith);
 export const slice = uncurryThis(String.prototype.slice);
 export const then = uncurryThis(Promise.prototype.then);
@@ -67,6 +69,11 @@ export const enqueueChunk = uncurryThis(ReadableByteStreamController.prototype.e
 export const closeController = uncurryThis(ReadableByteStreamController.prototype.close);
 export const failController = uncurryThis(ReadableByteStreamController.prototype.error);
 export const byobRequest = getter(ReadableByteStreamController.prototype, "byobRequest");
+export const getWriter = uncurryThis(WritableStream.prototype.getWriter);
+export const writeTo = uncurryThis(WritableStreamDefaultWriter.prototype.write);
+export const closeWriter = uncurryThis(WritableStreamDefaultWriter.prototype.close);
+export const readableOf = getter(TransformStream.prototype, "readable");
+export const writableOf = getter(TransformStream.prototype, "writable");
 export const respondToByob = uncurryThis(ReadableStreamBYOBRequest.prototype.respond);
 
 /** `fetch` of a service binding. */
@@ -74,6 +81,8 @@ export const fetchFrom = uncurryThis(ServiceStub.prototype.fetch);
 
 export const encodeText = uncurryThis(TextEncoder.prototype.encode);
 export const byteLength = getter(Object.getPrototypeOf(Uint8Array.prototype), "byteLength");
+export const bufferOf = getter(Object.getPrototypeOf(Uint8Array.prototype), "buffer");
+export const transfer = uncurryThis(ArrayBuffer.prototype.transfer);
 
 export const requestMethod = getter(Request.prototype, "method");
 export const requestUrl = getter(Request.prototype, "url");

@@ -3,10 +3,10 @@ import type { I18nConfig, SandboxEmailSendCallback } from "emdash";
 import type { NativeFetch } from "../index.js";
 import type { Answer, Host, PluginScope } from "./bridge/index.js";
 import type { Database, MediaStorage } from "./bridge/operation.js";
-import { printLog } from "./log.js";
+import { printLog, warn } from "./log.js";
 import { loadNative } from "./native.js";
 import { loadOperations } from "./operations.js";
-import { maxFetchMb, hostOf as siteHost } from "./options.js";
+import { egressLimits, hostOf as siteHost } from "./options.js";
 import { refusalOf, report } from "./refusal.js";
 
 export interface BridgeHandlerOptions {
@@ -42,7 +42,8 @@ export function createBridgeHandler(options: BridgeHandlerOptions): (request: Re
   const native = loadNative();
   if (!native.ok) throw new Error(`createBridgeHandler can't check calls: ${native.reason}`);
   const { checkCall, NativeEgress } = native.native.addon;
-  const egress = new NativeEgress(process.env.EMDASH_SANDBOX_PRIVATE_HOSTS ?? "", maxFetchMb(process.env));
+  const egress = new NativeEgress(process.env.EMDASH_SANDBOX_PRIVATE_HOSTS ?? "", egressLimits(process.env));
+  if (egress.notice !== null) warnOnce(egress.notice);
   const host = hostOf(options);
   const scope = scopeOf(options);
   const capabilities = [...options.capabilities];
@@ -50,15 +51,16 @@ export function createBridgeHandler(options: BridgeHandlerOptions): (request: Re
 
   async function call(method: string, body: string): Promise<Answer> {
     if (method === "http/fetch") {
-      return fetched(await egress.fetch(scope.id, capabilities, [...options.allowedHosts], body));
+      return fetched(await egress.fetch(scope.id, capabilities, [...options.allowedHosts], body, null));
     }
     const { args, error } = checkCall(method, body, capabilities, collections);
     if (args === null) throw new RefusedCall(error ?? "The call was refused");
     if (method === "log") return print(scope.id, args);
     const operation = (await loadOperations()).get(method);
     if (operation === undefined) throw new RefusedCall(`the host has no operation ${method}`);
-    const upload = method === "media/upload" ? bytesOf(args.at(-1)) : null;
-    return await operation(host, scope, args, upload);
+    const upload = method === "media/upload" ? bytesOf(args.at(-1), egress.maxUpload) : null;
+    // Whoever calls it has no deadline.
+    return await operation(host, scope, args, upload, () => true);
   }
 
   return async (request) => {
@@ -74,6 +76,15 @@ export function createBridgeHandler(options: BridgeHandlerOptions): (request: Re
     }
   };
 }
+
+/** A site may make a handler for each plugin, or for each request; the operator needs to hear it once. */
+function warnOnce(notice: string): void {
+  if (told.has(notice)) return;
+  told.add(notice);
+  warn(notice);
+}
+
+const told = new Set<string>();
 
 /** The checks refuse it; their text is for the plugin. */
 class RefusedCall extends Error {}
@@ -112,10 +123,14 @@ function answerText(answer: Answer): string {
 }
 
 /** An upload's bytes, from base64 or a list of numbers; what Rust takes besides is a number that only a plugin has. */
-function bytesOf(text: string | null | undefined): Uint8Array {
+function bytesOf(text: string | null | undefined, most: number): Uint8Array {
   const bytes: unknown = JSON.parse(text ?? "null");
-  if (Array.isArray(bytes)) return Uint8Array.from(bytes);
-  if (typeof bytes === "string" && BASE64.test(bytes)) return Buffer.from(bytes, "base64");
+  if (Array.isArray(bytes) && bytes.length <= most) return Uint8Array.from(bytes);
+  const decoded = typeof bytes === "string" && BASE64.test(bytes) ? Buffer.from(bytes, "base64") : null;
+  if (decoded !== null && decoded.length <= most) return decoded;
+  if (Array.isArray(bytes) || decoded !== null) {
+    throw new RefusedCall(`A file may have at most ${most / 1024 / 1024} MiB`);
+  }
   throw new RefusedCall("media/upload: bytes must be a base64-encoded string or an array of bytes");
 }
 

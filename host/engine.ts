@@ -10,8 +10,10 @@ import { findWorkerd } from "./workerd-binary.js";
 /** The addon's runner, or what answers as it does. `wake` is called when there is something to drain. */
 export type CreateEngine = (wake: () => void) => NativeRunner;
 
-/** `reason` is a sentence for the site's owner, with the remedy. */
-export type FoundEngine = { ok: true; create: CreateEngine; means: Means } | { ok: false; reason: string };
+/** `reason` is a sentence for the site's owner, with the remedy; `means` are what has been found until then. */
+export type FoundEngine =
+  | { ok: true; create: CreateEngine; means: Means }
+  | { ok: false; reason: string; means?: Means };
 
 /** What plugins run in, as `status()` tells it. */
 export type Means = Pick<RunnerStatus, "workerd" | "jail" | "transport">;
@@ -32,9 +34,9 @@ export const processEngine: Engine = (options) => {
   const settings = nativeOptions(options, { launcher, workerd: workerd.binary.path }, process.env);
   const transport = addon.transportReport(settings.transport);
   const jail = addon.jailReport(settings.jail, settings.transport);
-  const refusal = jailRefusal(jail);
-  if (refusal !== null) return { ok: false, reason: refusal };
-  warnOfGaps(transport);
   const means = { workerd: workerd.binary, jail, transport };
+  const refusal = jailRefusal(jail, workerd.binary.path);
+  if (refusal !== null) return { ok: false, reason: refusal, means };
+  warnOfGaps(transport);
   return { ok: true, create: (wake) => new addon.NativeRunner(settings, wake), means };
 };

@@ -12,7 +12,12 @@ export class SandboxUnavailableError extends Error {
 }
 
 /** The closed set of `src/error.rs`. */
-export type Failure = { code: string; message: string };
+export type Failure = {
+  code: string;
+  message: string;
+  /** Of what a handler threw: the lines of the plugin's own code, as they stand in a stack. */
+  stack?: string | null;
+};
 
 /** What was being done when it failed. */
 export type Attempt = {
@@ -24,6 +29,12 @@ export type Attempt = {
 };
 
 export function invocationError(failure: Failure, attempt: Attempt): Error {
+  const error = errorOf(failure, attempt);
+  if (failure.stack) prependStack(error, failure.stack);
+  return error;
+}
+
+function errorOf(failure: Failure, attempt: Attempt): Error {
   const { pluginId, instanceId, kind, name } = attempt;
   const routeError = kind === "route" ? routeErrorOf(failure) : undefined;
   // As EmDash makes them itself; it goes by the code and the status.
@@ -40,6 +51,13 @@ export function invocationError(failure: Failure, attempt: Attempt): Error {
     default:
       return new Error(`Plugin ${instanceId} ${kind} ${name} failed: ${failure.message}`);
   }
+}
+
+/** Whoever logs the error sees the plugin's line first. */
+function prependStack(error: Error, frames: string): void {
+  const head = `${error.name}: ${error.message}`;
+  const own = error.stack?.startsWith(head) ? error.stack.slice(head.length) : "";
+  error.stack = `${head}\n${frames}${own}`;
 }
 
 const LIMITS = { wall_time: "wall-time", cpu_time: "CPU-time", memory: "memory" };

@@ -64,9 +64,11 @@ export class Inbox {
       case "done":
         this.#take(event.request)?.resolve(event.value ?? undefined);
         break;
-      case "failed":
-        this.#take(event.request)?.reject(new RequestError({ code: event.code, message: event.message }));
+      case "failed": {
+        const { code, message, stack } = event;
+        this.#take(event.request)?.reject(new RequestError({ code, message, stack }));
         break;
+      }
       case "call":
         this.#listener.onCall(event);
         break;

@@ -1,6 +1,6 @@
 /** What EmDash and the environment say of a runner, as the addon wants it. */
 import type { I18nConfig, SandboxOptions } from "emdash";
-import type { NativeNumber, NativeOptions } from "../index.js";
+import type { NativeEgressLimits, NativeNumber, NativeOptions } from "../index.js";
 import { EmDash } from "./bridge/emdash.js";
 import type { Host } from "./bridge/operation.js";
 import { warn } from "./log.js";
@@ -19,6 +19,7 @@ export function nativeOptions(
   paths: { launcher: string; workerd: string },
   env: NodeJS.ProcessEnv,
 ): NativeOptions {
+  assertLimits(options.limits);
   return {
     ...paths,
     jail: env.EMDASH_SANDBOX_JAIL?.trim() || "auto",
@@ -33,16 +34,20 @@ export function nativeOptions(
     subrequests: limit(options, "subrequests") ?? setting(env, "EMDASH_SANDBOX_SUBREQUESTS"),
     wallTimeMs: limit(options, "wallTimeMs") ?? setting(env, "EMDASH_SANDBOX_WALL_TIME_MS"),
     maxUploadMb: setting(env, "EMDASH_SANDBOX_MAX_UPLOAD_MB"),
-    maxFetchMb: maxFetchMb(env),
+    maxFetchMb: setting(env, "EMDASH_SANDBOX_MAX_FETCH_MB"),
     startTimeoutMs: setting(env, "EMDASH_SANDBOX_START_TIMEOUT_MS"),
     idleMs: setting(env, "EMDASH_SANDBOX_IDLE_MS"),
     privateHosts: env.EMDASH_SANDBOX_PRIVATE_HOSTS ?? "",
   };
 }
 
-/** What a body of `http.fetch` may take, each way. */
-export function maxFetchMb(env: NodeJS.ProcessEnv): NativeNumber | null {
-  return setting(env, "EMDASH_SANDBOX_MAX_FETCH_MB");
+/** What holds for whoever has no process: the environment's, since no options come with it. */
+export function egressLimits(env: NodeJS.ProcessEnv): NativeEgressLimits {
+  return {
+    maxFetchMb: setting(env, "EMDASH_SANDBOX_MAX_FETCH_MB"),
+    maxUploadMb: setting(env, "EMDASH_SANDBOX_MAX_UPLOAD_MB"),
+    wallTimeMs: setting(env, "EMDASH_SANDBOX_WALL_TIME_MS"),
+  };
 }
 
 /** What operations touch. */
@@ -65,6 +70,31 @@ function siteLocales(): I18nConfig | null {
 }
 
 const I18N_CONFIG = Symbol.for("emdash:i18n-config");
+
+/**
+ * Names that are none are refused: who misspells a limit relies on it.
+ *
+ * @throws RangeError when they are no limits at all
+ */
+function assertLimits(limits: unknown): void {
+  if (limits === undefined || limits === null) return;
+  if (typeof limits !== "object" || Array.isArray(limits)) {
+    throw new RangeError(`emdash-sandbox-native: limits must be an object or absent, not ${typeof limits}`);
+  }
+  const unknown = Object.keys(limits).find((name) => !LIMITS.includes(name));
+  if (unknown !== undefined) {
+    throw new RangeError(
+      `emdash-sandbox-native: limits.${printable(unknown)} is no limit: there are ${LIMITS.join(", ")}`,
+    );
+  }
+}
+
+const LIMITS: readonly string[] = ["cpuMs", "memoryMb", "subrequests", "wallTimeMs"];
+
+/** A name as an error may show it. */
+function printable(name: string): string {
+  return name.slice(0, 50).replace(/[^\x20-\x7e]/g, "?");
+}
 
 /** Anything else that a limit may be is not a number, which Rust refuses by the limit's name. */
 function limit(

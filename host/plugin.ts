@@ -41,6 +41,11 @@ export class SandboxedPlugin implements SandboxedPluginInstance {
     this.#hooks = new Set(hooks);
   }
 
+  /** @internal Null until its code has run once. */
+  get hooks(): readonly string[] | null {
+    return this.#hooks === undefined ? null : [...this.#hooks];
+  }
+
   async invokeHook(name: string, event: unknown): Promise<unknown> {
     const plugin = this.#serving();
     // EmDash asks every plugin for every hook, on every page view. One that it does not have costs no call.

@@ -1,10 +1,11 @@
 /** EmDash's `SandboxRunner` over the addon. */
 import type { SandboxEmailSendCallback, SandboxRunner } from "emdash";
 import type { NativeClaims } from "../index.js";
-import type { Answer, Host, PluginScope } from "./bridge/index.js";
+import type { Answer, Host, MayWrite, PluginScope } from "./bridge/index.js";
 import { type Engine, type Means, processEngine } from "./engine.js";
 import { loadError, SandboxUnavailableError, systemRefusal } from "./errors.js";
 import { type EventOf, Inbox } from "./inbox.js";
+import { lacksRequired } from "./jail.js";
 import { printLog, warn } from "./log.js";
 import { loadOperations } from "./operations.js";
 import { hostOf, type RunnerOptions } from "./options.js";
@@ -30,13 +31,16 @@ export class WorkerdSandboxRunner implements SandboxRunner {
   readonly #plugins = new Map<number, SandboxedPlugin>();
   readonly #replacements = new Replacements();
 
-  /** @internal `engine` is not for sites: `MiniflareDevRunner` brings another one. */
+  constructor(options: RunnerOptions);
+  /** @internal For `MiniflareDevRunner`, which brings another engine. The declarations must keep the other one. */
+  constructor(options: RunnerOptions, engine: Engine);
   constructor(options: RunnerOptions, engine: Engine = processEngine) {
     this.#host = hostOf(options);
     try {
       const found = engine(options);
       if (!found.ok) {
         this.#unavailable = found.reason;
+        this.#means = found.means ?? this.#means;
         warn(`Plugins can't run: ${this.#unavailable}`);
         return;
       }
@@ -58,20 +62,23 @@ export class WorkerdSandboxRunner implements SandboxRunner {
   }
 
   isAvailable(): boolean {
-    return this.#inbox !== undefined;
+    return this.unavailableReason() === null;
   }
 
   /** What keeps plugins from running, with the remedy, or null. */
   unavailableReason(): string | null {
-    return this.#unavailable;
+    // What the kernel promised may turn out at a start not to be had.
+    const jail = this.#inbox?.native.jail();
+    return this.#unavailable ?? (jail ? lacksRequired(jail) : null);
   }
 
   /** What the runner and each of its plugins is doing. */
   status(): RunnerStatus {
     return {
       available: this.isAvailable(),
-      unavailableReason: this.#unavailable,
+      unavailableReason: this.unavailableReason(),
       ...this.#means,
+      jail: this.#inbox?.native.jail() ?? this.#means.jail,
       limits: this.#inbox ? limitsStatus(this.#inbox.native.limits()) : null,
       plugins: this.#inbox?.native.status().map(pluginStatus) ?? [],
     };
@@ -152,7 +159,9 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     const inbox = this.#inbox;
     if (inbox === undefined) return;
     const { native } = inbox;
-    within(inbox, { plugin, call }, method, () => this.#perform(plugin, method, args, upload)).then(
+    within(inbox, { plugin, call }, method, () =>
+      this.#perform(plugin, method, args, upload, () => native.mayWrite(plugin, call)),
+    ).then(
       (answer) => {
         if (typeof answer === "object") native.answer(plugin, call, answer.value, bufferOf(answer.bytes));
         else native.answer(plugin, call, answer ?? null, null);
@@ -171,12 +180,13 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     method: string,
     args: readonly (string | null)[],
     upload: Uint8Array | null,
+    mayWrite: MayWrite,
   ): Promise<Answer> {
     const scope = this.#plugins.get(plugin)?.scope;
     const operation = (await loadOperations()).get(method);
     if (scope === undefined || operation === undefined)
       throw new Error(`the host has no operation ${method}`);
-    return await operation(this.#host, scope, args, upload);
+    return await operation(this.#host, scope, args, upload, mayWrite);
   }
 
   #byId(id: string): SandboxedPlugin | undefined {

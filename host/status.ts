@@ -11,7 +11,7 @@ export interface RunnerStatus {
    * development with miniflare, which brings its own.
    */
   workerd: { path: string; version: string | null } | null;
-  /** What the kernel's jail around each process comes to; null in development with miniflare, which has none. */
+  /** What holds of the jail around each process, by what its last start came to; null in development with miniflare, which has none. */
   jail: JailStatus | null;
   /** By what plugins and the host reach each other, and what that lacks; null in development with miniflare. */
   transport: TransportStatus | null;
@@ -40,9 +40,9 @@ export interface LimitsStatus {
   maxUploadMb: number;
   /** Of one body of `http.fetch`, each way. */
   maxFetchMb: number;
-  /** Whether each process is in a cgroup of its own besides, because the host has been delegated a part of the tree. */
+  /** Whether each process is in a cgroup of its own besides, because the host has been delegated a part of the tree, and the last one could be made. */
   hasCgroups: boolean;
-  /** Names of the limits that are enforced: all, but in development with miniflare. */
+  /** Names of the limits that are enforced: all, but in development with miniflare, and on a kernel that ignores RLIMIT_DATA. */
   enforced: string[];
 }
 
@@ -72,6 +72,11 @@ export interface PluginStatus {
   lastFailures: { at: Date; reason: string }[];
   /** Calls that have not been answered: those in the plugin, and those that wait for a process. */
   inFlight: number;
+  /**
+   * What its hooks and routes have used since it was loaded, its starts not counted; `memoryMb` is the most of its own
+   * that was seen in memory. Null in development with miniflare, where nobody measures it.
+   */
+  used: { cpuMs: number; memoryMb: number; subrequests: number } | null;
 }
 
 export type PluginState = (typeof STATES)[number];

@@ -1,5 +1,5 @@
 /** Which workerd to run, or why there is none. Reads package.json files; starts nothing and downloads nothing. */
-import { accessSync, constants, readFileSync, statSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { type Machine, thisMachine } from "./machine.js";
 import { firstResolved } from "./resolve.js";
@@ -62,6 +62,25 @@ function executable(binary: WorkerdBinary, { whose, remedy }: typeof NAMED): Fou
   }
   return { ok: true, binary };
 }
+
+/** Whether the kernel executes the file itself (ELF). What can't be read may be one: its start will say why it can't. */
+export function isProgram(path: string): boolean {
+  const magic = Buffer.alloc(ELF.length);
+  let file: number;
+  try {
+    file = openSync(path, "r");
+  } catch {
+    return true;
+  }
+  try {
+    readSync(file, magic, 0, magic.length, 0);
+  } finally {
+    closeSync(file);
+  }
+  return magic.toString("latin1") === ELF;
+}
+
+const ELF = "\x7fELF";
 
 function libcObjection(machine: Machine): string | null {
   const libc = machine.libc();

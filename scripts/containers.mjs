@@ -1,5 +1,7 @@
-// `node scripts/containers.mjs`: a plugin called, and the jail's own tests, within Podman's containers: what their
-// profiles leave (fewer capabilities, a filter of system calls, a read-only root) must not cost a layer of the jail.
+// `node scripts/containers.mjs [--may-skip]`: a plugin called, and the jail's own tests, within Podman's containers: what
+// their profiles leave (fewer capabilities, a filter of system calls, a read-only root) must not cost a layer of the jail.
+// EMDASH_TEST_DOCKER_PROFILE names Docker's default profile, to be tried as well (`.ci/run` fetches it). What can't be
+// tried is a failure, unless it may be skipped.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -7,9 +9,15 @@ import process from "node:process";
 import { ensureAll } from "./ensure.mjs";
 import { entry, run } from "./run.mjs";
 
+const DOCKER_PROFILE = process.env.EMDASH_TEST_DOCKER_PROFILE;
+
+/** Docker drops the same capabilities for its root as Podman or fewer; what it has of its own is the filter. */
+const DOCKER = DOCKER_PROFILE === undefined ? [] : [`--security-opt=seccomp=${resolve(DOCKER_PROFILE)}`];
+
 /** How a site is run, and as whom. */
 const CONTAINERS = {
   "Podman's defaults": [],
+  ...(DOCKER.length > 0 ? { "Docker's default profile": DOCKER } : {}),
   "as nobody": ["--user=65534:65534"],
   "hardened: no capability, nothing to gain, nothing to write": [
     "--cap-drop=ALL",
@@ -42,8 +50,7 @@ await entry(async () => {
   try {
     const podman = podmanIn(folder);
     if ((await run("podman", podman([], "true")).catch(() => ({ code: 1 }))).code !== 0) {
-      console.log("no container can be started on this machine: nothing was tried");
-      return 0;
+      return untried("no container can be started on this machine: install podman and runc");
     }
     const tests = await jailTests();
     const failed = [];
@@ -52,14 +59,25 @@ await entry(async () => {
       const site = await run("podman", podman(options, process.execPath, "--input-type=module", "-e", SITE));
       if (site.code !== 0) failed.push(`a plugin, ${name}`);
     }
-    console.log("\nthe jail's own tests, Podman's defaults");
-    if ((await run("podman", podman([], tests, "--quiet"))).code !== 0) failed.push("the jail's own tests");
+    for (const [name, options] of Object.entries({ Podman: [], Docker: DOCKER })) {
+      if (name === "Docker" && DOCKER.length === 0) continue;
+      console.log(`\nthe jail's own tests, ${name}'s default profile`);
+      const { code } = await run("podman", podman(options, tests, "--quiet"));
+      if (code !== 0) failed.push(`the jail's own tests, ${name}'s default profile`);
+    }
     for (const what of failed) console.error(`failed: ${what}`);
-    return failed.length === 0 ? 0 : 1;
+    if (failed.length > 0) return 1;
+    return DOCKER.length > 0 ? 0 : untried("Docker's default profile: EMDASH_TEST_DOCKER_PROFILE names none");
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+/** @param {string} what */
+function untried(what) {
+  console.error(`not tried: ${what}`);
+  return process.argv.includes("--may-skip") ? 0 : 1;
+}
 
 /**
  * Podman's arguments for this machine's own files as the image, unchanged: what is written goes with the container.

@@ -15,6 +15,11 @@ const REFUSED = / = -1 (EACCES|EPERM|ENOSYS) |\+\+\+ killed by SIGSYS|--- SIGSYS
 
 await entry(async () => {
   await ensureAll();
+  const missing = await missingHere();
+  if (missing !== null) {
+    console.error(`not within the whole jail, so a run would show nothing: this machine lacks ${missing}`);
+    return 1;
+  }
   const folder = mkdtempSync(join(tmpdir(), "emdash-sandbox-denials-"));
   try {
     const launcher = join(folder, "launcher");
@@ -38,3 +43,11 @@ await entry(async () => {
     rmSync(folder, { recursive: true, force: true });
   }
 });
+
+/** What this machine can't put up of the jail, in words, or null. */
+async function missingHere() {
+  const { loadNative } = await import("../dist/native.js");
+  const loaded = loadNative();
+  if (!loaded.ok) throw new Error(loaded.reason);
+  return loaded.native.addon.jailReport("auto").missing;
+}

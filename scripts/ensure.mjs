@@ -1,5 +1,5 @@
 // Makes what a command needs and no more, so that `npm run demo` and `npm test` work on a fresh clone and are fast later.
-import { copyFileSync, existsSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { must, run } from "./run.mjs";
@@ -42,11 +42,19 @@ export async function ensureNewestMiniflare() {
 }
 
 /** Not even the scripts of the packages that we chose are run. */
-const INSTALL = ["install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+export const INSTALL = [
+  "install",
+  "--no-save",
+  "--ignore-scripts",
+  "--no-audit",
+  "--no-fund",
+  "--loglevel=error",
+];
 
 /** The addon, its types and the launcher, in the repository's root. */
 export async function ensureAddon() {
-  const launcher = `emdash-sandbox-launcher${process.platform === "win32" ? ".exe" : ""}`;
+  // Only Linux has what it puts around a process.
+  const launchers = process.platform === "linux" ? ["emdash-sandbox-launcher"] : [];
   await ensure({
     name: "addon",
     inputs: [
@@ -59,17 +67,26 @@ export async function ensureAddon() {
       "guest",
       "scripts/ensure.mjs",
     ],
-    outputs: [addonFile(), launcher],
+    outputs: [addonFile(), ...launchers],
     guarded: ["index.d.ts"],
     async make() {
       // First, because a machine without cargo hears a clear word here, and a stack from napi.
-      copyFresh(await buildLauncher(), launcher);
+      for (const launcher of launchers) copyFresh(await buildLauncher(), launcher);
       await must(process.execPath, [
         bin("@napi-rs/cli", "napi"),
         ...["build", "--release", "--platform", "--no-js", "--dts", "index.d.ts", "--", "--locked"],
       ]);
     },
   });
+}
+
+/** The platform package's folder, with its binaries in it; `null` where there is none for this platform. */
+export function fillPlatformPackage() {
+  const folder = platformFolder();
+  // A platform that we do not publish for can still build and test.
+  if (!existsSync(folder)) return null;
+  for (const file of platformFiles()) copyFresh(file, `${folder}/${file}`);
+  return folder;
 }
 
 /** The TypeScript half, in dist/. */
@@ -101,6 +118,15 @@ export function bin(name, command) {
 /** What `napi build --platform` calls the addon here. */
 export function addonFile() {
   return `emdash-sandbox-native.${platformName()}.node`;
+}
+
+export function platformFolder() {
+  return `npm/${platformName()}`;
+}
+
+/** @returns {string[]} what the platform's package ships of a build */
+export function platformFiles() {
+  return JSON.parse(readFileSync(`${platformFolder()}/package.json`, "utf8")).files;
 }
 
 /** The platform as napi names it: the end of the platform package's name. */
@@ -137,22 +163,36 @@ async function buildLauncher() {
 }
 
 /**
- * Copies into a new file: a program that is running cannot be written to.
+ * Copies into a new file, since a program that is running cannot be written to, and then puts it in its place at once: tests
+ * pack the same folder at the same time.
  *
  * @param {string} from
  * @param {string} to
  */
 function copyFresh(from, to) {
-  rmSync(to, { force: true });
-  copyFileSync(from, to);
+  if (existsSync(to) && readFileSync(from).equals(readFileSync(to))) return;
+  const fresh = `${to}.${process.pid}`;
+  copyFileSync(from, fresh);
+  renameSync(fresh, to);
 }
 
-/** @param {string[]} args */
-async function npm(args) {
-  // Inside `npm run`, the very npm that the developer used.
+/**
+ * @param {string[]} args
+ * @param {"show" | "capture"} [output]
+ */
+export async function npm(args, output) {
+  const [program, ...first] = npmCommand();
+  await must(program, [...first, ...args], output);
+}
+
+/**
+ * What runs npm: inside `npm run`, the very npm that the developer used.
+ *
+ * @returns {[program: string, ...args: string[]]}
+ */
+export function npmCommand() {
   const cli = process.env.npm_execpath;
-  if (cli !== undefined && existsSync(cli)) await must(process.execPath, [cli, ...args]);
-  else await must("npm", args);
+  return cli !== undefined && existsSync(cli) ? [process.execPath, cli] : ["npm"];
 }
 
 /** What `npm ci` would check, and `npm install --no-save` would pass over. */

@@ -2,12 +2,14 @@
 import process from "node:process";
 import { bin, ensureAll, ensureNewestMiniflare } from "./ensure.mjs";
 import { entry, run } from "./run.mjs";
+import { ensureSiteWherePossible } from "./site.mjs";
 import { runTests } from "./tests.mjs";
+import { lintWorkflows } from "./workflows.mjs";
 
 // Biome heeds CI=true before NO_COLOR.
 const COLORS = `--colors=${process.stdout.isTTY ? "force" : "off"}`;
 
-const GENERATED = ["index.d.ts", "Cargo.lock", "package-lock.json"];
+const GENERATED = ["index.d.ts", "Cargo.lock", "package-lock.json", "examples/site/package-lock.json"];
 
 /** @type {[string, () => Promise<number>][]} */
 const CHECKS = [
@@ -18,6 +20,7 @@ const CHECKS = [
   ],
   ["biome", () => code(process.execPath, [bin("@biomejs/biome", "biome"), "ci", COLORS])],
   ["types", () => code(process.execPath, [bin("typescript", "tsc"), "-p", "tsconfig.json"])],
+  ["workflows", lintWorkflows],
   ["generated files are committed", () => code("git", ["diff", "--exit-code", "--stat", "--", ...GENERATED])],
   ["soak, one minute", () => code(process.execPath, ["bench/soak.mjs", "--seconds", "60"])],
   // Last, so that the count of tests is the last line of a run in which all is well.
@@ -27,6 +30,7 @@ const CHECKS = [
 await entry(async () => {
   await ensureAll();
   await ensureNewestMiniflare();
+  await ensureSiteWherePossible();
   const failures = [];
   for (const [name, check] of CHECKS) {
     console.log(`\n── ${name}`);

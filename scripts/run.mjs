@@ -12,13 +12,14 @@ const PLAIN = process.stdout.isTTY ? {} : { NO_COLOR: "1" };
  * @param {string} program
  * @param {string[]} args
  * @param {"show" | "tee" | "capture"} [output]
+ * @param {string} [cwd]
  * @returns {Promise<{ code: number, text: string }>} the code is 128 for a child that a signal killed
  */
-export function run(program, args, output = "show") {
+export function run(program, args, output = "show", cwd = undefined) {
   return new Promise((resolve, reject) => {
     /** @type {import("node:child_process").StdioOptions} */
     const stdio = ["ignore", output === "show" ? "inherit" : "pipe", "inherit"];
-    const child = spawn(program, args, { stdio, env: { ...process.env, ...PLAIN } });
+    const child = spawn(program, args, { stdio, cwd, env: { ...process.env, ...PLAIN } });
     let text = "";
     child.stdout?.setEncoding("utf8").on("data", (chunk) => {
       text += chunk;
@@ -36,9 +37,11 @@ export function run(program, args, output = "show") {
  *
  * @param {string} program
  * @param {string[]} args
+ * @param {"show" | "capture"} [output]
  */
-export async function must(program, args) {
-  const { code } = await run(program, args);
+export async function must(program, args, output) {
+  const { code, text } = await run(program, args, output);
+  if (code !== 0) process.stdout.write(text);
   if (code !== 0) throw new Error(`${program} ${args.join(" ")} ended with code ${code}`);
 }
 

@@ -4,8 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { stripVTControlCharacters } from "node:util";
+import { findChromium, NO_CHROMIUM } from "./chromium.mjs";
 import { bin } from "./ensure.mjs";
 import { run } from "./run.mjs";
+import { siteObjection } from "./site.mjs";
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Count */
 
@@ -20,6 +22,9 @@ export async function runTests() {
       "\nPostgreSQL was left out: EMDASH_TEST_POSTGRES is not set (.ci/with-postgres npm test sets it)",
     );
   }
+  const noSite = siteObjection();
+  if (noSite) console.log(`\nThe example site was left out: ${noSite}`);
+  else if (!findChromium()) console.log(`\nThe tests in a browser were left out: ${NO_CHROMIUM}`);
   console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
   if (counts.some((count) => count.passed + count.failed === 0)) {
     console.error("a runner ran no test at all");

@@ -5,11 +5,11 @@ use serde_json::value::RawValue;
 
 use crate::bridge::{self, BridgeError, Grants, LogLine, Method};
 use crate::channel::frame::Incoming;
-use crate::error::{Error, ErrorCode};
+use crate::error::Error;
 use crate::limits::Limits;
 use crate::manifest::{Capabilities, Manifest};
 use crate::supervisor;
-use crate::workerd::{sanitise_line, sanitise_text};
+use crate::workerd::sanitise_line;
 
 /// The worker that stands before a plugin's.
 pub const GATE: &str = include_str!("../guest/dev-gate.js");
@@ -95,10 +95,7 @@ pub fn hear(text: &str, grants: &Grants) -> Option<Heard> {
             invocation,
             outcome: outcome
                 .map(|value| value.map(|value| value.get().to_owned()))
-                .map_err(|thrown| {
-                    let code = thrown.route_error().map_or(ErrorCode::Threw, ErrorCode::Route);
-                    Error::new(code, sanitise_text(&thrown.message.0))
-                }),
+                .map_err(|thrown| supervisor::error_of(&thrown, &without_origin(thrown.stack()))),
         },
     })
 }
@@ -153,6 +150,19 @@ mod tests {
             explain(&lines.map(String::from)),
             "Uncaught SyntaxError: Unexpected identifier 'b' at plugin.js:2:3"
         );
+    }
+
+    #[test]
+    fn what_a_handler_threw_has_its_place_as_from_a_process_of_ours() {
+        let text =
+            r#"{"answer":3,"error":{"message":"boom","stack":"\n    at run (file:///plugin.js:1:25)"}}"#;
+        let Some(Heard::Answer {
+            outcome: Err(error), ..
+        }) = hear(text, &Grants::default())
+        else {
+            panic!("it threw")
+        };
+        assert_eq!(error.stack.as_deref(), Some("    at run (plugin.js:1:25)"));
     }
 
     #[test]

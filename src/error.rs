@@ -97,6 +97,8 @@ impl ErrorCode {
 pub struct Error {
     pub code: ErrorCode,
     pub message: String,
+    /// Of [`ErrorCode::Threw`]: where in the plugin's own code, as lines of a stack, safe to print.
+    pub stack: Option<String>,
 }
 
 impl Error {
@@ -104,6 +106,7 @@ impl Error {
         Self {
             code,
             message: message.into(),
+            stack: None,
         }
     }
 

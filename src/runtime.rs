@@ -1,6 +1,6 @@
 //! The io thread: one current-thread tokio runtime for the whole process, started on first use.
 //!
-//! One thread, so that a call costs no hand-over between workers and nothing in the supervisor is locked. It ends with
+//! One thread, so that a call costs no hand-over between workers and next to nothing in the supervisor is locked. It ends with
 //! the process and never keeps Node alive: Node does not know of it.
 
 use std::io;

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 
 use emdash_sandbox_native::jail::{Jail, Kernel, Mode};
 use emdash_sandbox_native::limits::{Given, Limits, Timing, Wanted};
-use emdash_sandbox_native::supervisor::{Event, Kind, Options, Outbox, Supervisor};
+use emdash_sandbox_native::supervisor::{Answer, Event, Kind, Options, Outbox, Supervisor};
 use emdash_sandbox_native::workerd::{Programs, Transport};
 
 #[global_allocator]
@@ -59,8 +59,10 @@ impl Site {
             let _ = wake.send(());
         });
         let supervisor = Supervisor::new(options, outbox).unwrap();
-        let code = "export default { hooks: { size: (event) => event.length } };";
-        let manifest = r#"{ "id": "counted", "version": "1.0.0", "capabilities": [] }"#;
+        let code = "export default { hooks: { size: (event) => event.length, \
+            upload: async (size, ctx) => \
+                ctx.media.upload(\"a.png\", \"image/png\", new Uint8Array(size).fill(7)) } };";
+        let manifest = r#"{ "id": "counted", "version": "1.0.0", "capabilities": ["media:write"] }"#;
         let load = supervisor
             .load(manifest, &code.encode_utf16().collect::<Vec<_>>())
             .unwrap();
@@ -74,8 +76,12 @@ impl Site {
 
     /// The answer to one hook, awaited.
     fn call(&mut self, payload: &str) -> Option<String> {
+        self.invoke("size", payload)
+    }
+
+    fn invoke(&mut self, name: &str, payload: &str) -> Option<String> {
         self.requests += 1;
-        let (request, name) = (self.requests, "size".to_owned());
+        let (request, name) = (self.requests, name.to_owned());
         self.supervisor
             .invoke(self.plugin, request, Kind::Hook, name, payload.to_owned());
         self.answer(request)
@@ -90,6 +96,13 @@ impl Site {
                     match event {
                         Event::Done { request: done, value } if done == request => return value,
                         Event::Failed { error, .. } => panic!("the call failed: {error}"),
+                        // As the JavaScript half would, when the store has it.
+                        Event::Call { call, upload, .. } => {
+                            let stored = upload.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 7));
+                            let value = Some(stored.to_string());
+                            let answer = Answer { value, bytes: None };
+                            self.supervisor.answer(self.plugin, call, Ok(answer));
+                        }
                         _ => {}
                     }
                 }
@@ -116,6 +129,16 @@ impl Site {
             (after.total_blocks - before.total_blocks) / count,
             (after.total_bytes - before.total_bytes) / count,
         )
+    }
+
+    /// Bytes that were allocated for each upload of a file of `size`.
+    fn cost_of_upload(&mut self, size: u64) -> u64 {
+        let payload = format!(r#"{{"event":{size}}}"#);
+        let mut upload = || assert_eq!(self.invoke("upload", &payload).as_deref(), Some("true"));
+        upload();
+        let before = dhat::HeapStats::get().total_bytes;
+        (0..10).for_each(|_| upload());
+        (dhat::HeapStats::get().total_bytes - before) / 10
     }
 }
 
@@ -147,6 +170,13 @@ fn a_call_takes_few_allocations_and_its_bytes_are_copied_few_times() {
             "{copies} copies of {size} bytes, among them the caller's own"
         );
     }
+
+    let bytes = site.cost_of_upload(5_000_000);
+    println!("an upload of 5,000,000 bytes: {bytes} bytes");
+    assert!(
+        bytes < 5_100_000,
+        "{bytes} bytes: the file is not put where it stays"
+    );
 }
 
 fn workerd() -> PathBuf {

@@ -283,6 +283,37 @@ describe.each(databaseKinds())("content writes on %s", (_kind, open) => {
       expect(await call("content/list", collection, null, null)).toMatchObject({ items: [{ id: "01A" }] });
     });
 
+    it.each(methods)(
+      "%s writes nothing when its caller's time ran out meanwhile",
+      async (method, ...args) => {
+        const collection = await newCollection();
+        await insertContent(database.db, collection, { id: "01A" });
+        const before = await rowOf(collection, "01A");
+        let hasTime = true;
+        const beforeContentWrite = async () => {
+          hasTime = false;
+        };
+        const late = callerOf(database.db, { id: "w" }, { beforeContentWrite }, () => hasTime);
+        await expect(late(method, collection, ...args.map((arg) => arg || null))).rejects.toThrow(
+          "the hook or route that made this call is over",
+        );
+        expect(await rowOf(collection, "01A")).toEqual(before);
+        expect(await call("content/list", collection, null, null)).toMatchObject({ items: [{ id: "01A" }] });
+      },
+    );
+
+    it("takes back what a batch has written when the time runs out within it", async () => {
+      const collection = await newCollection();
+      let asked = 0;
+      const late = callerOf(database.db, { id: "w" }, {}, () => {
+        asked += 1;
+        return asked < 3;
+      });
+      await expect(late("content/createMany", collection, "[{},{},{}]")).rejects.toThrow("is over");
+      expect(asked).toBe(3);
+      expect(await call("content/list", collection, null, null)).toMatchObject({ items: [] });
+    });
+
     it.each(methods)("%s asks once", async (method, ...args) => {
       const collection = await newCollection();
       await insertContent(database.db, collection, { id: "01A" });

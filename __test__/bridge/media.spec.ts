@@ -82,10 +82,17 @@ describe.each(databaseKinds())("media on %s", (_kind, open) => {
     expect(await ids(prefix, "50", null)).toEqual(expected);
   });
 
+  it("gives the store the very bytes that came", async () => {
+    const { files, mediaStorage } = memory();
+    const { mediaId } = JSON.parse(await storeUpload(hostWith(mediaStorage), png, always));
+    expect([...files.values()][0]).toBe(png.bytes);
+    await call("media/delete", mediaId);
+  });
+
   it("stores a file, then its row", async () => {
     const { files, mediaStorage } = memory();
     const upload = { ...png, filename: "../x/My photo.v2.JPG" };
-    const answer = JSON.parse(await storeUpload(hostWith(mediaStorage), upload));
+    const answer = JSON.parse(await storeUpload(hostWith(mediaStorage), upload, always));
     const { mediaId, storageKey } = answer;
     expect(storageKey).toBe(`${mediaId}.JPG`);
     expect(answer).toEqual({ mediaId, storageKey, url: `/_emdash/api/media/file/${storageKey}` });
@@ -97,6 +104,16 @@ describe.each(databaseKinds())("media on %s", (_kind, open) => {
       size: 3,
     });
     await call("media/delete", mediaId);
+  });
+
+  it("removes a file again for which there is no time left to make a row, because nobody would find it", async () => {
+    const { files, mediaStorage } = memory();
+    const late = () => files.size === 0;
+    await expect(storeUpload(hostWith(mediaStorage), png, late)).rejects.toThrow(
+      "the hook or route that made this call is over",
+    );
+    expect([...files]).toEqual([]);
+    expect(await ids(null, "50", null)).toEqual(["01D", "01C", "01B", "01A"]);
   });
 
   it.each([
@@ -113,7 +130,7 @@ describe.each(databaseKinds())("media on %s", (_kind, open) => {
     ["a.tar.gz", ".gz"],
   ])("takes from the name %j the extension %j", async (filename, extension) => {
     const { mediaStorage } = memory();
-    const answer = JSON.parse(await storeUpload(hostWith(mediaStorage), { ...png, filename }));
+    const answer = JSON.parse(await storeUpload(hostWith(mediaStorage), { ...png, filename }, always));
     expect(answer.storageKey).toBe(answer.mediaId + extension);
     await call("media/delete", answer.mediaId);
   });
@@ -128,14 +145,14 @@ describe.each(databaseKinds())("media on %s", (_kind, open) => {
     "",
   ])("refuses the content type %j", async (contentType) => {
     const { files, mediaStorage } = memory();
-    expect(await refusal(storeUpload(hostWith(mediaStorage), { ...png, contentType }))).toBe(
+    expect(await refusal(storeUpload(hostWith(mediaStorage), { ...png, contentType }, always))).toBe(
       `Unsupported content type: ${contentType}. Allowed: image/*, video/*, audio/*, application/pdf`,
     );
     expect(files.size).toBe(0);
   });
 
   it("says when there is no storage", async () => {
-    expect(await refusal(storeUpload(hostOn(database.db), png))).toBe(
+    expect(await refusal(storeUpload(hostOn(database.db), png, always))).toBe(
       "Media storage is not configured. Cannot upload files without a storage adapter.",
     );
   });
@@ -150,7 +167,7 @@ describe.each(databaseKinds())("media on %s", (_kind, open) => {
     // A schema that does not exist.
     const db = database.db.withSchema("nowhere");
     const host = hostOn(db, { mediaStorage: { ...mediaStorage, upload } });
-    expect(await refusal(storeUpload(host, png))).toBe("Database error in media/upload");
+    expect(await refusal(storeUpload(host, png, always))).toBe("Database error in media/upload");
     expect(uploaded).toHaveLength(1);
     expect(files.size).toBe(0);
   });
@@ -158,14 +175,14 @@ describe.each(databaseKinds())("media on %s", (_kind, open) => {
   it("writes no row when the storage fails", async () => {
     const { mediaStorage } = memory({ upload: () => Promise.reject(new Error("disk full")) });
     const before = await ids(null, "50", null);
-    await expect(storeUpload(hostWith(mediaStorage), png)).rejects.toThrow("disk full");
+    await expect(storeUpload(hostWith(mediaStorage), png, always)).rejects.toThrow("disk full");
     expect(await ids(null, "50", null)).toEqual(before);
   });
 
   it("deletes the row, then the file", async () => {
     const { files, mediaStorage } = memory();
     const caller = callerOf(database.db, { id: "w" }, { mediaStorage });
-    const { mediaId } = JSON.parse(await storeUpload(hostWith(mediaStorage), png));
+    const { mediaId } = JSON.parse(await storeUpload(hostWith(mediaStorage), png, always));
     expect(await caller("media/delete", mediaId)).toBe(true);
     expect(files.size).toBe(0);
     expect(await caller("media/delete", mediaId)).toBe(false);
@@ -174,7 +191,7 @@ describe.each(databaseKinds())("media on %s", (_kind, open) => {
   it("only warns when the file can't be deleted", async () => {
     const warnings: string[] = [];
     const { mediaStorage } = memory({ delete: () => Promise.reject(new Error("disk gone")) });
-    const { mediaId, storageKey } = JSON.parse(await storeUpload(hostWith(mediaStorage), png));
+    const { mediaId, storageKey } = JSON.parse(await storeUpload(hostWith(mediaStorage), png, always));
     const warn = (message: string) => void warnings.push(message);
     const caller = callerOf(database.db, { id: "w" }, { mediaStorage, warn });
     expect(await caller("media/delete", mediaId)).toBe(true);
@@ -228,6 +245,32 @@ describe.each(databaseKinds())("media on %s", (_kind, open) => {
       expect(unknown.wasCancelled()).toBe(true);
     });
 
+    it.each([
+      ["shorter than its row says", [[1], [2]]],
+      ["longer", [[1, 2], [3, 4], [5], [6, 7, 8, 9]]],
+      ["empty", []],
+    ])("come whole when the file is %s", async (_what, chunks) => {
+      const { mediaStorage } = streaming(structuredClone(chunks));
+      const caller = callerOf(database.db, { id: "r" }, { mediaStorage });
+      expect(await caller("media/readBytes", "01A", "9")).toMatchObject({
+        bytes: Buffer.from(chunks.flat()),
+        size: chunks.flat().length,
+      });
+    });
+
+    it("fail without the store's own words, at once and while they come", async () => {
+      const words = new Error("bucket-7 of 10.0.0.3");
+      const atOnce = memory({ download: () => Promise.reject(words) });
+      const later = memory({
+        download: async () => ({
+          body: new ReadableStream({ pull: (controller) => controller.error(words) }),
+        }),
+      });
+      for (const { mediaStorage } of [atOnce, later]) {
+        expect(await refusalOfReading("01A", "9", mediaStorage)).toBe("The file could not be read");
+      }
+    });
+
     it("need an EmDash that gives them, and a file", async () => {
       expect(await refusalOfReading("01A", "9", memory().mediaStorage)).toContain(
         "needs an EmDash newer than 0.34",
@@ -249,4 +292,9 @@ function row(id: string, mime_type: string) {
     status: "ready",
     created_at,
   };
+}
+
+/** Of a caller with time left. */
+function always(): boolean {
+  return true;
 }

@@ -83,6 +83,25 @@ describe.each(databaseKinds())("storage on %s", (_kind, open) => {
     expect(await call("storage/deleteMany", "notes", "[]")).toBe(0);
   });
 
+  it("puts and deletes nothing of many when the caller's time runs out within them", async () => {
+    const { id, call } = newPlugin();
+    const ids = Array.from({ length: 2500 }, (_, at) => `n${at}`);
+    const items = JSON.stringify(ids.map((id) => ({ id, data: 1 })));
+    const late = () => {
+      let asked = 0;
+      const mayWrite = () => {
+        asked += 1;
+        return asked < 2;
+      };
+      return callerOf(database.db, { id, storage }, {}, mayWrite);
+    };
+    await expect(late()("storage/putMany", "notes", items)).rejects.toThrow("is over");
+    expect(await call("storage/count", "notes", null)).toBe(0);
+    await call("storage/putMany", "notes", items);
+    await expect(late()("storage/deleteMany", "notes", JSON.stringify(ids))).rejects.toThrow("is over");
+    expect(await call("storage/count", "notes", null)).toBe(2500);
+  });
+
   it("keeps the later of two documents with one id", async () => {
     const { call } = newPlugin();
     await call("storage/putMany", "notes", '[{"id":"a","data":1},{"id":"a","data":2}]');

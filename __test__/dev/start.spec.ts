@@ -8,7 +8,7 @@ import { ask, loadPlugin, makeRunner, routeOf, useRunnerClass } from "../support
 import { until } from "../support/until.js";
 
 useRunnerClass(MiniflareDevRunner);
-const printed = useConsole();
+const printed = useConsole({ withNotice: true });
 
 it.each([
   [
@@ -29,6 +29,16 @@ it.each([
   expect([error.name, start]).toEqual(["SandboxUnavailableError", "Plugin sandbox unavailable for "]);
   expect(words).toMatch(reason);
   expect(printed.at(-1)?.line).toBe(`[emdash:workerd] [plugin:test] can't start: ${words}`);
+});
+
+it("says once which limits hold, because most do not", async () => {
+  await ask(await loadPlugin(makeRunner(), routeOf("return 1")));
+  expect(printed.filter(({ line }) => line.includes("limits"))).toEqual([
+    {
+      level: "warn",
+      line: "[emdash:workerd] Plugins run in miniflare, for development: of the limits only wallTimeMs, maxUploadMb, maxFetchMb hold",
+    },
+  ]);
 });
 
 it.runIf(onLinux)(

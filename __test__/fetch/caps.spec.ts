@@ -68,6 +68,39 @@ describe("EMDASH_SANDBOX_MAX_FETCH_MB", () => {
   });
 });
 
+describe("createBridgeHandler", () => {
+  const handler = () =>
+    createBridgeHandler({
+      pluginId: "test",
+      version: "1",
+      capabilities: ["network:request"],
+      allowedHosts: ["127.0.0.1"],
+      storageCollections: [],
+      db: {} as never,
+      emailSend: () => null,
+    });
+
+  it("lets a fetch take as long as an invocation may", async () => {
+    vi.stubEnv("EMDASH_SANDBOX_WALL_TIME_MS", "400");
+    const body = JSON.stringify({ url: `${origin.url}/hold` });
+    const left = origin.closed();
+    const response = await handler()(new Request("http://bridge/http/fetch", { method: "POST", body }));
+    expect(await response.json()).toEqual({ error: "the hook or route that made this call is over" });
+    await left;
+    held.length = 0;
+  });
+
+  it("tells the operator once which private hosts are open", () => {
+    vi.stubEnv("EMDASH_SANDBOX_PRIVATE_HOSTS", "notice.example");
+    handler();
+    handler();
+    const notices = vi
+      .mocked(console.warn)
+      .mock.calls.filter((words) => words.join(" ").includes("notice.example"));
+    expect(notices).toHaveLength(1);
+  });
+});
+
 it("by Cloudflare's preset six fetches connect at once, and the seventh waits for one of them", async () => {
   vi.stubEnv("EMDASH_SANDBOX_LIMITS", "cloudflare");
   const seven = "Promise.all(Array.from({ length: 7 }, async () => (await ctx.http.fetch(input)).text()))";

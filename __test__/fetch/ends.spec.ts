@@ -9,7 +9,7 @@ import { ask, inPlugin, loadPlugin, makeRunner, routeOf } from "../support/runne
 
 useConsole();
 
-/** Answers by path: with nothing, with a piece and then nothing, or with more than there may be. Tells of each end. */
+/** Answers by path: with nothing, with all, with a piece and then nothing, or with more than there may be. Tells of each end. */
 let server: Server;
 let url: string;
 const ends: string[] = [];
@@ -35,6 +35,7 @@ beforeAll(async () => {
       const [, kind, id] = /^\w+ \/(\w+)\/(\w+)/.exec(data.toString("latin1")) ?? [];
       name = id;
       if (kind === "piece") socket.write("HTTP/1.1 200 OK\r\n\r\npiece");
+      if (kind === "whole") socket.end(`HTTP/1.1 200 OK\r\n\r\n${"x".repeat(2 ** 18)}`);
       if (kind === "large") socket.write("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
       if (kind === "large") pump(socket);
       note(`came ${name}`);
@@ -107,7 +108,43 @@ it("unloading the plugin ends what its calls left behind", async () => {
   await noted("went unload");
 });
 
-it("a plugin that cancels the body, or never reads it, leaves the origin", async () => {
+it("the end of the invocation's time ends a body that nobody reads, and gives its place back", async () => {
+  const runner = makeRunner({ limits: { wallTimeMs: 1500 } });
+  const plugin = await loadPlugin(
+    runner,
+    `${ERROR} let kept; export default { routes: {
+      run: async ({ input }, ctx) => { kept = await Promise.all(input.map((url) => ctx.http.fetch(url))); return kept.map((r) => r.status); },
+      read: () => text(kept[0].arrayBuffer()) } };`,
+    manifest,
+  );
+  // As many as may connect at once, so that another fetch waits for the end of one of them.
+  const names = Array.from({ length: 16 }, (_, at) => `unread${at}`);
+  const urls = names.map((name) => `${url}/large/${name}`);
+  expect(await ask(plugin, urls)).toEqual(Array(16).fill(200));
+  await Promise.all(names.map((name) => noted(`went ${name}`)));
+  expect(await ask(plugin, null, "read")).toBe(
+    `Error: Bridge call http/fetch failed: {"error":"the hook or route that made this call is over"}`,
+  );
+  expect(await ask(plugin, [`${url}/piece/next`])).toEqual([200]);
+});
+
+it("a plugin that reads no answer may fetch as often as it may call: the oldest ones make way", async () => {
+  const runner = makeRunner({ limits: { cpuMs: 20_000 } });
+  const plugin = await loadPlugin(
+    runner,
+    `${ERROR} let first; export default { routes: {
+      run: async ({ input }, ctx) => { first = await ctx.http.fetch(input);
+        for (let at = 0; at < 300; at += 1) await ctx.http.fetch(input); },
+      last: async ({ input }, ctx) => (await (await ctx.http.fetch(input)).arrayBuffer()).byteLength,
+      first: () => text(first.arrayBuffer()) } };`,
+    manifest,
+  );
+  await ask(plugin, `${url}/whole/unread`);
+  expect(await ask(plugin, `${url}/whole/last`, "last")).toBe(2 ** 18);
+  expect(await ask(plugin, null, "first")).toContain("too many answers were left unread before this one was");
+});
+
+it("a plugin that cancels the body leaves the origin", async () => {
   const body = `const r = await ctx.http.fetch(input); await r.body.cancel(); return r.status`;
   expect(await inPlugin(body, { manifest, input: `${url}/piece/cancel` })).toBe(200);
   await noted("went cancel");

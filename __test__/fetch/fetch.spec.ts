@@ -1,9 +1,10 @@
 /** `ctx.http.fetch` as a plugin uses it: all that it may send, and a real `Response` back. */
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from "node:zlib";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { useConsole } from "../support/console.js";
 import { echo, type Handler, useOrigin } from "../support/origin.js";
-import { inPlugin, isProduction, makeRunner } from "../support/runner.js";
+import { ask, inPlugin, isProduction, loadPlugin, makeRunner } from "../support/runner.js";
+import { until } from "../support/until.js";
 
 useConsole();
 
@@ -28,6 +29,8 @@ const handler: Handler = (request, response, body): unknown => {
     response.write("one ");
     return setImmediate(() => response.end("two"));
   }
+  if (path === "/never") return undefined;
+  if (path.startsWith("/head/")) return response.setHeader("x-long", "é".repeat(Number(path.slice(6)))).end();
   if (path === "/bytes") return response.end(Buffer.from([0, 255, 128, 10]));
   if (path === "/large")
     return response.setHeader("content-length", 5_000_000).end(Buffer.alloc(5_000_000, 7));
@@ -244,4 +247,45 @@ describe("what comes back", () => {
       200,
     );
   });
+});
+
+it("long heads come, whatever they are made of, and what is too long to be sent is refused in words", async () => {
+  const body = `
+    const text = (init) => ctx.http.fetch(input, init).then((r) => r.headers.get("x-long"), (error) => error.message);
+    return [await text({}), await text({ headers: { long: "%".repeat(90_000) } })]`;
+  // miniflare's own server takes heads as long as Node's.
+  const length = isProduction() ? 60_000 : 1000;
+  expect(await inPlugin(body, { manifest, input: `${origin.url}/head/${length}` })).toEqual([
+    "é".repeat(length),
+    `Bridge call http/fetch failed: {"error":"fetch failed: its URL and headers are too long to be sent"}`,
+  ]);
+});
+
+describe("a proxy of the host's environment", () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it("is not used: it would be asked to connect to what nobody has classified", async () => {
+    for (const name of ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"]) {
+      // Nobody listens there.
+      vi.stubEnv(name, "http://127.0.0.1:9");
+      vi.stubEnv(name.toLowerCase(), "http://127.0.0.1:9");
+    }
+    vi.stubEnv("NO_PROXY", "");
+    expect(
+      await inPlugin("return (await ctx.http.fetch(input)).status", {
+        manifest,
+        input: `${origin.url}/bytes`,
+      }),
+    ).toBe(200);
+  });
+});
+
+it("the end of its invocation's time ends the connection to its origin", async () => {
+  const plugin = await loadPlugin(
+    makeRunner({ limits: { wallTimeMs: 1500 } }),
+    "export default { routes: { run: async ({ input }, ctx) => { await ctx.http.fetch(input); } } };",
+    manifest,
+  );
+  await expect(ask(plugin, `${origin.url}/never`)).rejects.toThrow("1500");
+  await until(() => origin.open === 0, "the origin has no connection any more");
 });

@@ -26,7 +26,7 @@ const EC = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes
 function issue(root: string): { key: Buffer; cert: Buffer } {
   openssl("req", "-x509", ...EC, "-subj", `/CN=${root}`, "-keyout", `${root}.key`, "-out", `${root}.pem`);
   openssl("req", ...EC.slice(0, 5), "-subj", "/CN=leaf", "-keyout", "leaf.key", "-out", "leaf.csr");
-  writeFileSync(at("names"), "subjectAltName=IP:127.0.0.1,DNS:localhost\n");
+  writeFileSync(at("names"), "subjectAltName=IP:127.0.0.1,IP:::1,DNS:localhost\n");
   const signed = [
     "-CA",
     `${root}.pem`,
@@ -42,23 +42,26 @@ function issue(root: string): { key: Buffer; cert: Buffer } {
   return { key: readFileSync(at("leaf.key")), cert: readFileSync(at("leaf.pem")) };
 }
 
-async function serve(root: string): Promise<number> {
+async function serve(root: string, address = "127.0.0.1"): Promise<number> {
   const server = createServer(issue(root), (request, response) =>
     response.end(`secret of ${request.headers.host}`),
   );
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(0, address, resolve));
   servers.push(server);
   return (server.address() as AddressInfo).port;
 }
 
 let known: number;
 let unknown: number;
+let sixth: number;
 const before = process.env.SSL_CERT_FILE;
 beforeAll(async () => {
   openPrivateHosts();
   known = await serve("known");
   unknown = await serve("unknown");
-  process.env.SSL_CERT_FILE = at("known.pem");
+  sixth = await serve("sixth", "::1");
+  writeFileSync(at("roots.pem"), readFileSync(at("known.pem")) + readFileSync(at("sixth.pem"), "utf8"));
+  process.env.SSL_CERT_FILE = at("roots.pem");
 });
 afterAll(async () => {
   if (before === undefined) delete process.env.SSL_CERT_FILE;
@@ -67,7 +70,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const manifest = { capabilities: ["network:request"], allowedHosts: ["127.0.0.1", "localhost"] };
+const manifest = { capabilities: ["network:request"], allowedHosts: ["127.0.0.1", "localhost", "[::1]"] };
 const fetched = (url: string) =>
   inPlugin("return ctx.http.fetch(input).then((r) => r.text(), (error) => error.message)", {
     manifest,
@@ -80,6 +83,10 @@ it.each(["127.0.0.1", "localhost"])(
     expect(await fetched(`https://${host}:${known}/`)).toBe(`secret of ${host}:${known}`);
   },
 );
+
+it("so is one at an IPv6 address", async () => {
+  expect(await fetched(`https://[::1]:${sixth}/`)).toBe(`secret of [::1]:${sixth}`);
+});
 
 it("one with a certificate of another root is not, and the plugin hears why", async () => {
   expect(await fetched(`https://127.0.0.1:${unknown}/`)).toMatch(

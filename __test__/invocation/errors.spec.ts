@@ -71,6 +71,49 @@ describe("a handler that throws", () => {
   });
 });
 
+describe("the stack of the error that its caller gets", () => {
+  it("has the plugin's own lines first, and none of the guest's", async () => {
+    const both = await loadPlugin(
+      makeRunner(),
+      `function inner() { throw new RangeError("deep"); }\nexport default { hooks: {\n  async run() { await 1; inner(); } } };`,
+    );
+    const error = await both.invokeHook("run", {}).catch((error: Error) => error);
+    const [head, first, second, ...others] = String((error as Error).stack).split("\n");
+    expect([head, first, second]).toEqual([
+      "Error: Plugin test:1.0.0 hook run failed: deep",
+      "    at inner (plugin.js:1:26)",
+      "    at run (plugin.js:3:26)",
+    ]);
+    expect(others.length).toBeGreaterThan(0);
+    expect(others.join()).not.toMatch(/channel\.js|boot\.js/);
+  });
+
+  it("is like any other, of what has none or a forged one", async () => {
+    for (const thrown of [
+      `"text"`,
+      `{ message: "m", stack: 7 }`,
+      `{ message: "m", stack: "\\n    at \\u001b[31m evil\\n    at nowhere.js:1:1" }`,
+      `{ message: "m", get stack() { throw new Error("inner"); } }`,
+    ]) {
+      const forged = await plugin(`throw ${thrown}`);
+      const error = await forged.invokeHook("run", {}).catch((error: Error) => error);
+      expect((error as Error).stack).toMatch(
+        /^Error: Plugin test:1\.0\.0 hook run failed: \w+\n {4}at (?!plugin)/,
+      );
+      expect((error as Error).stack).not.toMatch(/evil|nowhere|inner/);
+    }
+  });
+
+  it("of a megabyte is cut, and an Error of many words has its lines still", async () => {
+    const wordy = await plugin(`throw new Error("x".repeat(2 ** 20))`);
+    const error = await wordy.invokeHook("run", {}).catch((error: Error) => error);
+    expect((error as Error).stack).toContain("    at run (plugin.js:1:");
+    const long = await plugin(`throw { message: "m", stack: "\\n    at plugin.js:1:1".repeat(100000) }`);
+    const other = await long.invokeHook("run", {}).catch((error: Error) => error);
+    expect((other as Error).stack?.match(/plugin\.js/g)).toHaveLength(8);
+  });
+});
+
 describe("an answer that is no JSON", () => {
   it.each([
     ["a cycle", `const a = {}; a.a = a; return a`, /circular/],

@@ -1,8 +1,12 @@
 /** `EMDASH_SANDBOX_JAIL`: what each mode puts around a plugin's process, and what is said where it can't. */
-import { readFileSync } from "node:fs";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { jailRefusal } from "../../host/jail.js";
 import { loadNative } from "../../host/native.js";
+import { findWorkerd } from "../../host/workerd-binary.js";
 import type * as Addon from "../../index.js";
 import { useConsole } from "../support/console.js";
 import { workerdsOf } from "../support/processes.js";
@@ -76,6 +80,31 @@ it.each(["on", "AUTO", "auto,require", "1"])(
   },
 );
 
+describe("a script in workerd's place", () => {
+  /** What the package `workerd` puts in `node_modules/.bin`. */
+  const script = createRequire(import.meta.url).resolve("workerd/bin/workerd");
+
+  it("is refused with the remedy, because in the jail it could not start what it is for", () => {
+    vi.stubEnv("EMDASH_WORKERD_BIN", script);
+    vi.stubEnv("EMDASH_SANDBOX_JAIL", "auto");
+    const runner = makeRunner();
+    expect(runner.isAvailable()).toBe(false);
+    expect(runner.unavailableReason()).toMatch(
+      /is a script, .* Let EMDASH_WORKERD_BIN name workerd's binary itself, as node_modules\/@cloudflare\/workerd-linux-\w+\/bin\/workerd$/,
+    );
+  });
+
+  it("runs plugins where there is no jail, if it becomes workerd", async () => {
+    const found = findWorkerd(process.env);
+    const wrapper = join(mkdtempSync(join(tmpdir(), "emdash-sandbox-test-")), "workerd");
+    onTestFinished(() => rmSync(dirname(wrapper), { recursive: true }));
+    writeFileSync(wrapper, `#!/bin/sh\nexec '${found.ok && found.binary.path}' "$@"\n`, { mode: 0o755 });
+    vi.stubEnv("EMDASH_WORKERD_BIN", wrapper);
+    vi.stubEnv("EMDASH_SANDBOX_JAIL", "off");
+    expect(await ask(await loadPlugin(makeRunner(), PING))).toBe("pong");
+  });
+});
+
 it("require runs plugins exactly where nothing of the jail is missing", async () => {
   vi.stubEnv("EMDASH_SANDBOX_JAIL", " require ");
   const { missing } = addon().jailReport("require");
@@ -104,7 +133,7 @@ describe("the report", () => {
 
   it("of a kernel that lacks something is a line in the log, once, or the reason to run nothing, as the mode says", () => {
     const missing = "scope (this kernel is too old)";
-    const refusal = (mode: string) => jailRefusal({ mode, missing, layers: [] });
+    const refusal = (mode: string) => jailRefusal({ mode, missing, layers: [] }, process.execPath);
     expect([refusal("auto"), refusal("auto"), refusal("off")]).toEqual([null, null, null]);
     expect(printed).toEqual([
       { level: "warn", line: `[emdash:workerd] The jail around plugins lacks ${missing}` },

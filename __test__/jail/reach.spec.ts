@@ -95,6 +95,45 @@ describe("modules", () => {
     expect(await inPlugin(importing, { input: [...inside, ...elsewhere] })).toEqual([]);
   });
 
+  it("of a require are those of import, by createRequire from anywhere and by Module", async () => {
+    const input = [
+      // Those with a line before them are parts of `stream` and `tls`.
+      ...builtinModules.filter((name) => !name.startsWith("_")).flatMap((name) => [name, `node:${name}`]),
+      ...["cloudflare:", "node-internal:", "cloudflare-internal:", "workerd:"].flatMap(namesInWorkerd),
+      ...[
+        "file:///etc/passwd",
+        "/etc/passwd",
+        "../../etc/passwd",
+        "https://example.com/a.js",
+        "./channel.node",
+      ],
+    ];
+    const body = `const module = await import("node:module");
+      const requires = ["file:///bundle/plugin.js", "file:///plugin.js", "file:///etc/x.js"].map((from) => module.createRequire(from));
+      const tried = [...requires, ...["_load", "runMain"].map((name) => module[name])].filter(Boolean);
+      const there = new Set();
+      for (const name of input) for (const way of tried) try { if (way(name)) there.add(name) } catch {}
+      const same = requires[0]("cloudflare:sockets").connect === (await import("cloudflare:sockets")).connect;
+      return [[...there], same]`;
+    const [there, sameSockets] = (await inPlugin(body, { input })) as [string[], boolean];
+    const known = new Set([...OF_NODE, ...OF_CLOUDFLARE.map((name) => `cloudflare:${name}`)]);
+    const found = new Set(there.map((name) => name.replace(/^node:/, "").replace(/(?<!^fs)\/.*/, "")));
+    expect([...found].filter((name) => !known.has(name))).toEqual([]);
+    expect(found.size).toBeGreaterThan(20);
+    expect(sameSockets).toBe(true);
+  });
+
+  it("of Cloudflare's products hold classes that want a binding, and nothing else", async () => {
+    const body = `const of = async (name) => Object.keys(await import("cloudflare:" + name)).sort();
+      return [await of("pipelines"), await of("vectorize"), await of("workflows"), await of("br")]`;
+    expect(await inPlugin(body)).toEqual([
+      ["PipelineTransformationEntrypoint"],
+      ["DistanceMetric", "KnownModel", "MetadataRetrievalLevel"],
+      ["NonRetryableError"],
+      ["BrowserRendering"],
+    ]);
+  });
+
   it("give no entry of the plugin's worker, no binding and no cache", async () => {
     const body = `const workers = await import("cloudflare:workers");
       const sizes = ["env", "exports", "cache", "tracing"].map((name) => Reflect.ownKeys(workers[name]).length);
@@ -166,6 +205,26 @@ describe("requests", () => {
       "await fetch(url.replace('127.0.0.1', '[::ffff:7f00:1]'))",
     ],
     ["browser rendering", "new (await import('cloudflare:br')).BrowserRendering({ fetch })"],
+    [
+      "an AI model",
+      "const { Ai } = await import('cloudflare:ai'); const fetcher = { fetch: (_, init) => fetch(url, init) }; await new Ai(fetcher).run('@cf/x', { prompt: 'x' })",
+    ],
+    [
+      "an AI gateway",
+      "const { AiGateway } = await import('cloudflare:ai'); const fetcher = { fetch: (_, init) => fetch(url, init) }; await new AiGateway(fetcher, 'g').run({ provider: 'x', endpoint: url, headers: {}, query: {} })",
+    ],
+    [
+      "a search of AI's",
+      "const { AutoRAG } = await import('cloudflare:ai'); const fetcher = { fetch: (_, init) => fetch(url, init) }; await new AutoRAG(fetcher, 'r').search({ query: 'x' })",
+    ],
+    [
+      "a pipeline's entry point",
+      "const { PipelineTransformationEntrypoint } = await import('cloudflare:pipelines'); await new PipelineTransformationEntrypoint({}, {})._ping(url)",
+    ],
+    [
+      "a socket of a require",
+      "(await import('node:module')).createRequire('file:///x.js')('cloudflare:sockets').connect('127.0.0.1:' + input)",
+    ],
     ["an HTTP server for node", "(await import('cloudflare:node')).httpServerHandler({ port: input })"],
   ])("by %s reach nothing on this machine", async (_how, expression) => {
     const body = `const url = "http://127.0.0.1:" + input;
@@ -182,9 +241,9 @@ describe("identity", () => {
     get: async (_, ctx) => (await ctx.kv.get("large"))?.replace(/\\.+$/, "") ?? null,
   }`;
 
-  it("can't be forged by a header, not even by one that every object inherits", async () => {
+  it("is not changed by headers that every object inherits, because what the guest asks with inherits nothing", async () => {
     const runner = makeRunner({ db: site.db });
-    // Whatever has no `headers` of its own inherits these: also what the guest asks the host with.
+    // Whatever has no `headers` of its own inherits these. What comes of one that is sent, `header.spec.ts` tries.
     const forging = `Object.defineProperty(Object.prototype, "headers", { configurable: true, writable: true,
         value: { "x-emdash-sandbox-token": "eyJwbHVnaW4iOiJ2aWN0aW0ifQ.AAAA" } });
       export default { ${STORES} };`;

@@ -58,6 +58,30 @@ it("where several calls are in flight and memory is full, nobody is blamed and a
   expect(await ask(plugin)).toBe("fine");
 });
 
+it("where processor time runs out with memory nearly full, nobody of several is blamed either", async () => {
+  const code = `let hoard; export default { routes: {
+    wait: async (_, ctx) => { ctx.log.info("entered"); await new Promise(() => {}); },
+    fill: () => { hoard = new Uint8Array(62 << 20).fill(1); for (;;); },
+    run: () => "fine",
+  } };`;
+  const plugin = await loadPlugin(makeRunner({ limits: { memoryMb: 64, cpuMs: 500 } }), code);
+  const wait = ask(plugin, {}, "wait");
+  await entered(1);
+  for (const outcome of await Promise.allSettled([wait, ask(plugin, {}, "fill")])) {
+    expect(outcome).toMatchObject({
+      status: "rejected",
+      reason: {
+        name: "SandboxUnavailableError",
+        message: "Plugin sandbox unavailable for test:1.0.0: its memory limit of 64MB was exceeded",
+      },
+    });
+  }
+  // Alone it is the one.
+  await expect(ask(plugin, {}, "fill")).rejects.toThrow(
+    new Error("Plugin test exceeded memory limit of 64MB during route:fill"),
+  );
+});
+
 it("another plugin's call, and its state, know nothing of it", async () => {
   const runner = makeRunner({ limits: { cpuMs: 100 } });
   const counter = await loadPlugin(runner, `let n = 0; export default { routes: { run: () => ++n } };`, {
@@ -116,4 +140,41 @@ it("a plugin with many calls that never ended is started afresh when it has noth
   );
   expect([await ask(plugin), runner.currentEpoch]).toEqual(["fine", 2]);
   expect(runner.status().plugins[0]).toMatchObject({ failures: 0, starts: 2 });
+});
+
+it("and what an answered call of it has left running comes to its end before, because it has its time", async () => {
+  const code = `export default { routes: {
+    wait: () => new Promise(() => {}),
+    pause: () => new Promise((resolve) => setTimeout(resolve, 1100)),
+    run: (_, ctx) => { setTimeout(() => { ctx.kv.set("late", 1); }, 600); return "answered"; },
+  } };`;
+  const runner = makeRunner({ db: site.db, limits: { wallTimeMs: 1500 } });
+  const plugin = await loadPlugin(runner, code, { id: "littered" });
+  const waits = Promise.allSettled(Array.from({ length: 8 }, () => ask(plugin, {}, "wait")));
+  // It is answered while they wait, and writes after they have timed out.
+  await ask(plugin, {}, "pause");
+  expect(await ask(plugin)).toBe("answered");
+  expect((await waits).every(({ status }) => status === "rejected")).toBe(true);
+  await until(() => printed.some(({ line }) => line.includes("starts afresh: 8 calls")), "it is replaced");
+  const rows = await site.db
+    .selectFrom("_plugin_storage")
+    .select("id")
+    .where("plugin_id", "=", "littered")
+    .execute();
+  expect(rows).toEqual([{ id: "late" }]);
+});
+
+it("a plugin whose late calls end all the same is not started afresh, because nothing of them is left", async () => {
+  const runner = makeRunner({ limits: { wallTimeMs: 300 } });
+  const code = `let all = []; export default { routes: {
+    wait: () => new Promise((resolve) => all.push(resolve)),
+    end: () => { for (const resolve of all.splice(0)) resolve(); return "ended"; },
+  } };`;
+  const plugin = await loadPlugin(runner, code);
+  for (let round = 0; round < 3; round += 1) {
+    const waits = await Promise.allSettled(Array.from({ length: 7 }, () => ask(plugin, {}, "wait")));
+    expect(waits.every(({ status }) => status === "rejected")).toBe(true);
+    expect(await ask(plugin, {}, "end")).toBe("ended");
+  }
+  expect([runner.currentEpoch, runner.status().plugins[0]?.starts]).toEqual([1, 1]);
 });

@@ -37,7 +37,41 @@ it("host operations that never end take a plugin's places until their invocation
       ),
     "it is heard again",
   );
+  // 32 of each, though there would have been place for more.
   expect(sent).toBeGreaterThanOrEqual(32);
+  expect(sent).toBeLessThanOrEqual(64);
+});
+
+it("a plugin's invocations together have 256 operations under way, and what comes after them waits", async () => {
+  let open = 0;
+  let most = 0;
+  const held: (() => void)[] = [];
+  const runner = makeRunner({
+    emailSend: async () => {
+      open += 1;
+      most = Math.max(most, open);
+      await new Promise<void>((resolve) => held.push(resolve));
+      open -= 1;
+    },
+  });
+  const plugin = await loadPlugin(
+    runner,
+    `export default { routes: {
+      many: async (_, ctx) => (await Promise.all(Array.from({ length: 32 }, () => ctx.email.send(${MAIL})))).length,
+    } };`,
+    { capabilities: ["email:send"] },
+  );
+  const many = Promise.all(Array.from({ length: 9 }, () => ask(plugin, undefined, "many")));
+  await until(() => held.length === 256, "as many are under way as may be");
+  // One more for each that ends: with nothing released, nothing comes.
+  held.shift()?.();
+  await until(() => held.length === 256, "the next one has its turn");
+  const releasing = setInterval(() => {
+    for (const release of held.splice(0)) release();
+  }, 5);
+  onTestFinished(() => clearInterval(releasing));
+  expect(await many).toEqual(Array(9).fill(32));
+  expect(most).toBe(256);
 });
 
 it("one invocation's many calls take turns, all of them are answered, and another one's need not wait for them", async () => {

@@ -2,6 +2,8 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { attack, HARMLESS } from "../support/attack.js";
 import { useConsole } from "../support/console.js";
+import { Gate, MAY_MAIL } from "../support/gate.js";
+import { workerdsOf } from "../support/processes.js";
 import { ask, loadPlugin, makeRunner, routeOf } from "../support/runner.js";
 import { until } from "../support/until.js";
 
@@ -97,6 +99,41 @@ describe("processor time", () => {
     expect(await ask(plugin)).toBe("waited");
   });
 
+  it("is not charged to a call that waits for the host, because others use it meanwhile", async () => {
+    const gate = new Gate();
+    const code = `export default {
+      hooks: { h: () => { for (const end = Date.now() + 4; Date.now() < end; ); } },
+      routes: { run: async (_, ctx) => { await ctx.email.send({ to: "a@b.example", subject: "s", text: "t" }); return "done"; } },
+    };`;
+    const runner = makeRunner({ limits: { cpuMs: 100 }, emailSend: gate.emailSend });
+    const plugin = await loadPlugin(runner, code, MAY_MAIL);
+    const waits = ask(plugin);
+    await gate.entered();
+    // Its half of them would be 160 ms.
+    for (let call = 0; call < 80; call += 1) await plugin.invokeHook("h", {});
+    gate.open();
+    expect([await waits, runner.currentEpoch]).toEqual(["done", 1]);
+  });
+
+  it("ends a plugin that spins even where a call's time ends before its processor time, because no call would ever be served again", async () => {
+    const plugin = await loadPlugin(
+      makeRunner({ limits: { cpuMs: 2000, wallTimeMs: 700 } }),
+      routeOf("if (input) for (;;); return 'fine'"),
+    );
+    await expect(ask(plugin, true)).rejects.toThrow("exceeded wall-time limit of 700ms");
+    // Somebody always asks.
+    let told: unknown;
+    await until(async () => {
+      told = await ask(plugin, false).catch(({ message }: Error) => message);
+      return !String(told).includes("wall-time limit");
+    }, "it is served or ended");
+    expect([
+      "fine",
+      "Plugin sandbox unavailable for test:1.0.0: what a hook or route had left running exceeded its CPU-time limit of 2000ms",
+    ]).toContain(told);
+    expect(await ask(plugin, false)).toBe("fine");
+  });
+
   it("that was used before does not count against the next call, where the operator has set a limit", async () => {
     const body = `for (const end = Date.now() + 60; Date.now() < end; ); return "done"`;
     const plugin = await loadPlugin(makeRunner({ limits: { cpuMs: 1000 } }), routeOf(body));
@@ -124,14 +161,29 @@ describe("processor time", () => {
     expect(await ask(plugin)).toBe("answered");
   });
 
-  it("of a start is 2 s, and the reason says so", async () => {
+  it.each([
+    ["an endless loop", "for (;;);"],
+    ["a regular expression", `/^(a+)+$/.test("a".repeat(40) + "b");`],
+    ["a loop of promises", "for (;;) await null;"],
+    ["microtasks that nobody awaits", "const again = () => queueMicrotask(again); again();"],
+    [
+      "a getter of its default export",
+      "export { trap as default }; const trap = { get hooks() { for (;;); } };",
+    ],
+  ])("of a start is 2 s, and the reason says so: %s", async (_way, code) => {
     // On a busy machine two seconds of it may take ten.
     vi.stubEnv("EMDASH_SANDBOX_START_TIMEOUT_MS", "25000");
     onTestFinished(() => void vi.unstubAllEnvs());
-    const plugin = await loadPlugin(makeRunner(), `for (;;); ${routeOf("return 1")}`);
-    await expect(ask(plugin)).rejects.toMatchObject({
+    const runner = makeRunner();
+    const neighbour = await loadPlugin(runner, routeOf("return 'fine'"), { id: "neighbour" });
+    const rest = code.includes("as default") ? "" : routeOf("return 1");
+    const asked = ask(await loadPlugin(runner, `${code} ${rest}`));
+    asked.catch(() => undefined);
+    for (let call = 0; call < 20; call += 1) expect(await ask(neighbour)).toBe("fine");
+    await expect(asked).rejects.toMatchObject({
       name: "SandboxUnavailableError",
       message: expect.stringContaining("it used more than 2 s of processor time at its start"),
     });
+    expect(workerdsOf(process.pid)).toHaveLength(1);
   });
 });

@@ -146,6 +146,15 @@ describe("the memory of a process", () => {
       "headers",
       `const all = []; for (let n = 0; ; n += 1) { const some = new Headers(); for (let m = 0; m < 100; m += 1) some.set("a" + m, "v".repeat(1000) + n); all.push(some); }`,
     ],
+    [
+      "buffers, and then the machine code of regular expressions,",
+      `const all = []; try { for (;;) all.push(new Uint8Array(1 << 18).fill(1)); } catch {}
+       for (let n = 0; ; n += 1) {
+         const words = []; for (let m = 0; m < 400; m += 1) words.push("a" + n + "b" + m + "[c-x]{2,5}(?=z)");
+         const expression = new RegExp(words.join("|")); all.push(expression);
+         for (let k = 0; k < 3; k += 1) expression.exec("a" + n + "b7cccz");
+       }`,
+    ],
   ])("never exceeds the limit and 64 MB of workerd's own, while %s fill it (Linux)", async (_kind, body) => {
     const plugin = await loadPlugin(makeRunner(options), routeOf(`if (input) { ${body} } return 1`));
     await ask(plugin, false);

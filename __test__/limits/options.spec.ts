@@ -95,6 +95,19 @@ describe("EMDASH_SANDBOX_LIMITS=cloudflare", () => {
     );
   });
 
+  it("is 50, 128, 10 and 30 000, each exact, and all of it is enforced", () => {
+    vi.stubEnv("EMDASH_SANDBOX_LIMITS", "cloudflare");
+    const names = ["cpuMs", "memoryMb", "subrequests", "wallTimeMs"];
+    expect(makeRunner().status().limits).toMatchObject({
+      cpuMs: 50,
+      cpuRule: "exact",
+      memoryMb: 128,
+      subrequests: 10,
+      wallTimeMs: 30_000,
+      enforced: [...names, "maxUploadMb", "maxFetchMb"],
+    });
+  });
+
   it("spelt otherwise is refused, because whoever sets it relies on it", () => {
     vi.stubEnv("EMDASH_SANDBOX_LIMITS", "Cloudfare");
     expect(() => makeRunner()).toThrow(
@@ -127,6 +140,29 @@ describe("what is no limit is refused at the start, by its name, because a limit
       );
     },
   );
+
+  it.each([["none"], [5], [true], [[]], [() => {}]])("limits of %o", (limits) => {
+    expect(() => makeRunner({ limits: limits as object })).toThrow(
+      expect.objectContaining({
+        name: "RangeError",
+        message: expect.stringMatching(/^emdash-sandbox-native: limits must be an object or absent, not /),
+      }),
+    );
+  });
+
+  it.each(["cpuMS", "cpu", "memory", "timeout", ""])("limits.%s", (name) => {
+    expect(() => makeRunner({ limits: { [name]: 10 } })).toThrow(
+      new RangeError(
+        `emdash-sandbox-native: limits.${name} is no limit: there are cpuMs, memoryMb, subrequests, wallTimeMs`,
+      ),
+    );
+  });
+
+  it.each(["memoryMb", "subrequests"])("half a unit of %s", (name) => {
+    expect(() => makeRunner({ limits: { [name]: 20.5 } })).toThrow(
+      new RangeError(`emdash-sandbox-native: limits.${name} must be a whole number, not 20.5`),
+    );
+  });
 
   it.each(
     VARIABLES.flatMap(([, name]) =>

@@ -104,12 +104,53 @@ describe("what is nested", () => {
   });
 });
 
+describe("values", () => {
+  /** So many, in JSON text of a plugin's own making. */
+  const MAKE = `const many = (count, kind) => JSON.parse("[" + (kind + ",").repeat(count - 1) + kind + "]");`;
+  const KINDS = [
+    ["numbers", "0", 499_000],
+    ["texts", `""`, 499_000],
+    // A bracket counts as well as the comma behind it: what is allocated for an empty one is most of what it takes.
+    ["empty lists", "[]", 249_000],
+    ["empty objects", "{}", 249_000],
+  ] as const;
+
+  it.each(KINDS)("in an answer may be 500,000: %s", async (_what, kind, few) => {
+    const plugin = await loadPlugin(
+      makeRunner({ limits: { cpuMs: 20_000 } }),
+      routeOf(`${MAKE} return many(input.count, input.kind);`),
+    );
+    expect(await ask(plugin, { count: few, kind })).toHaveLength(few);
+    await expect(ask(plugin, { count: 501_000, kind })).rejects.toThrow(
+      "its answer holds more than 500000 values",
+    );
+    expect(await ask(plugin, { count: 1, kind: "1" })).toEqual([1]);
+  });
+
+  it.each(KINDS)("in the arguments of a call may be as many: %s", async (_what, kind, few) => {
+    const code = `${MAKE} const { count, kind } = input; return ctx.kv.set("k", many(count, kind)).then(() => "kept", ({ message }) => message);`;
+    const runner = makeRunner({ db: site.db, limits: { cpuMs: 20_000 } });
+    const plugin = await loadPlugin(runner, routeOf(code));
+    expect(await ask(plugin, { count: few, kind })).toBe("kept");
+    expect(await ask(plugin, { count: 501_000, kind })).toBe(
+      refused("kv/set", "The arguments of a call may hold at most 500000 values"),
+    );
+  });
+});
+
 describe("a plugin's code", () => {
   it("may take 10 MiB, and what is larger is refused when it is loaded", async () => {
     const plugin = routeOf("return 'fine'");
     const padded = (bytes: number) => plugin + " ".repeat(bytes - plugin.length);
     const runner = makeRunner();
     expect(await ask(await loadPlugin(runner, padded(10 * MIB), { id: "large" }))).toBe("fine");
+    // In bytes, however few letters they are.
+    for (const letter of ["é", "語", "🦀"]) {
+      const comment = `//${letter.repeat(Math.ceil((10 * MIB) / Buffer.byteLength(letter)))}`;
+      await expect(loadPlugin(runner, `${plugin}${comment}`, { id: letter })).rejects.toThrow(
+        "plugin code must take at most 10 MiB, not ",
+      );
+    }
     await expect(loadPlugin(runner, padded(10 * MIB + 1), { id: "larger" })).rejects.toThrow(
       new TypeError("Plugin can't be loaded: plugin code must take at most 10 MiB, not 10485761 bytes"),
     );

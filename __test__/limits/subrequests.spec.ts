@@ -46,7 +46,8 @@ describe("a plugin that makes more calls on ctx than it may", () => {
     "%s: the next one is refused with the limit, nothing of it is written, and it goes on",
     async (_way, body) => {
       await emptied();
-      expect(await attack({ body, options: options() })).toEqual({
+      // Made again, it writes the same keys.
+      expect(await attack({ body, options: options(), isBrief: true })).toEqual({
         told: `Plugin attacker:1.0.0 route run failed: ${REFUSED}`,
         ...HARMLESS,
       });
@@ -71,15 +72,15 @@ describe("a plugin that makes more calls on ctx than it may", () => {
     expect(await stored("later")).toBe(20);
   });
 
-  it("after its answer has no more than those together that began within the same few milliseconds", async () => {
+  it("after its answer has no more, whatever else of it is answered meanwhile", async () => {
     await emptied();
     const isOver = () => printed.some(({ line }) => /refused \d+$/.test(line));
     expect(await attack({ body: AFTER_ANSWER, options: options(), isOver })).toEqual({
       told: "answered",
       ...HARMLESS,
     });
-    // Another one of this plugin, which made no calls, may have begun with it.
-    expect([20, 40]).toContain(await stored());
+    // Others of this plugin, which made no calls, have begun with it.
+    expect(await stored()).toBe(20);
   });
 
   it("through another invocation's async context charges that one alone, which is its own plugin's", async () => {
@@ -99,13 +100,12 @@ describe("a plugin that makes more calls on ctx than it may", () => {
       } };`;
     const plugin = await loadPlugin(makeRunner(options()), code, { id: "borrower" });
     expect(await ask(plugin, {}, "lend")).toBe("lent");
-    // The lender has its 20, and, where the borrower began within the same few milliseconds, no more for that.
-    const refused = Number(await ask(plugin));
-    expect([20, 40]).toContain(refused);
-    expect(await stored("borrower")).toBe(60 - refused + 1);
+    // The lender has its 20, and the borrower its own.
+    expect(await ask(plugin)).toBe(40);
+    expect(await stored("borrower")).toBe(21);
   });
 
-  it("can't charge another plugin, nor an invocation that never was", async () => {
+  it("can't charge another plugin", async () => {
     const runner = makeRunner(options());
     const greedy = await loadPlugin(
       runner,

@@ -1,7 +1,11 @@
 /** Wall time: however a hook or route outstays it, its caller is told, and nothing of it happens afterwards. */
+
+import type { Kysely } from "kysely";
 import { describe, expect, it } from "vitest";
+import type { RunnerOptions } from "../../host/options.js";
 import { attack, HARMLESS } from "../support/attack.js";
 import { useConsole } from "../support/console.js";
+import { createCollection } from "../support/database.js";
 import { ask, loadPlugin, makeRunner, routeOf, useDatabase } from "../support/runner.js";
 import { until } from "../support/until.js";
 
@@ -15,6 +19,12 @@ const TOLD = "Plugin attacker exceeded wall-time limit of 1000ms during route:ru
 async function stored(id: string): Promise<string[]> {
   const rows = await site.db.selectFrom("_plugin_storage").select("id").where("plugin_id", "=", id).execute();
   return rows.map((row) => row.id);
+}
+
+async function titles(collection: string): Promise<unknown[]> {
+  const tables = site.db as unknown as Kysely<Record<string, { title: string }>>;
+  const rows = await tables.selectFrom(`ec_${collection}`).select("title").orderBy("title").execute();
+  return rows.map(({ title }) => title);
 }
 
 describe("a plugin that takes longer than it may", () => {
@@ -86,6 +96,72 @@ describe("a plugin that takes longer than it may", () => {
     ]);
     expect(await stored("late")).toEqual([]);
     expect(printed.filter(({ line }) => line.endsWith("unheard"))).toEqual([]);
+  });
+
+  it("while the site looks at a write has it refused, because the write has not begun", async () => {
+    await createCollection(site.db, "late_posts", { title: "string" });
+    let isHeld = true;
+    const held: (() => void)[] = [];
+    const beforeContentWrite = () =>
+      isHeld ? new Promise<void>((resolve) => held.push(resolve)) : Promise.resolve();
+    const runner = makeRunner({ db: site.db, limits, beforeContentWrite } as RunnerOptions);
+    const code = `export default { routes: {
+      run: async (_, ctx) => { await Promise.all([
+        ctx.content.create("late_posts", { title: "one" }),
+        ctx.content.createMany("late_posts", [{ title: "two" }, { title: "three" }]),
+      ]); },
+      own: async (_, ctx) => { for (const title of ["four", "five"]) await ctx.content.create("late_posts", { title }); },
+    } };`;
+    const plugin = await loadPlugin(runner, code, { capabilities: ["content:write"] });
+    await expect(ask(plugin)).rejects.toThrow("exceeded wall-time limit of 1000ms");
+    expect(held).toHaveLength(2);
+    isHeld = false;
+    for (const release of held) release();
+    // What was let go before them is through when these are: the database has one connection.
+    await ask(plugin, {}, "own");
+    expect(await titles("late_posts")).toEqual(["five", "four"]);
+  });
+
+  it("and is unloaded while the site looks at a write writes nothing afterwards", async () => {
+    await createCollection(site.db, "gone_posts", { title: "string" });
+    let release = () => {};
+    let asked = 0;
+    const beforeContentWrite = () => {
+      asked += 1;
+      return asked > 1 ? Promise.resolve() : new Promise<void>((resolve) => (release = resolve));
+    };
+    const runner = makeRunner({ db: site.db, beforeContentWrite } as RunnerOptions);
+    const body = `await ctx.content.create("gone_posts", { title: input }); await ctx.kv.set("k", 1);`;
+    const manifest = { capabilities: ["content:write"] };
+    const plugin = await loadPlugin(runner, routeOf(body), manifest);
+    const asking = ask(plugin, "one").catch(({ message }: Error) => message);
+    await until(() => asked === 1, "the site is asked");
+    await plugin.terminate();
+    expect(await asking).toContain("it was unloaded, and this call did not end in time");
+    release();
+    const other = await loadPlugin(runner, routeOf(body), { ...manifest, id: "other" });
+    for (const title of ["two", "three"]) await ask(other, title);
+    expect(await titles("gone_posts")).toEqual(["three", "two"]);
+  });
+
+  it("while a file is stored gets no row for it, and the file is removed", async () => {
+    let stored = () => {};
+    const files = new Set<string>();
+    const mediaStorage = {
+      upload: async ({ key }: { key: string }) => {
+        files.add(key);
+        await new Promise<void>((resolve) => (stored = resolve));
+      },
+      delete: async (key: string) => void files.delete(key),
+    };
+    const runner = makeRunner({ db: site.db, limits, mediaStorage });
+    const body = `await ctx.media.upload("a.png", "image/png", new Uint8Array([1, 2, 3]));`;
+    const plugin = await loadPlugin(runner, routeOf(body), { capabilities: ["media:write"] });
+    await expect(ask(plugin)).rejects.toThrow("exceeded wall-time limit of 1000ms");
+    expect(files.size).toBe(1);
+    stored();
+    await until(() => files.size === 0, "the file is removed");
+    expect(await site.db.selectFrom("media").select("id").execute()).toEqual([]);
   });
 
   it("and was answered before has the rest of its time, and nothing of it is written past that", async () => {

@@ -97,6 +97,7 @@ describe("of a plugin", () => {
       failures: 0,
       lastFailures: [],
       inFlight: 2,
+      used: { cpuMs: expect.any(Number), memoryMb: expect.any(Number), subrequests: 2 },
     });
     expect(serving.since.getTime()).toBeGreaterThanOrEqual(before - 1);
     expect(serving.since.getTime()).toBeLessThanOrEqual(Date.now() + 1);
@@ -157,6 +158,36 @@ describe("of a plugin", () => {
     expect(rest).toMatchObject({ processId: null, inFlight: 1 });
     expect(rest?.nextStart?.getTime()).toBeGreaterThanOrEqual(rest?.since.getTime() ?? 0);
     expect(only(runner)).toMatchObject({ state: "serving", starts: 5, failures: 4 });
+  });
+
+  it("what it has used is there when its answer is, and grows; a process that was killed counts, too", async () => {
+    const runner = makeRunner();
+    const plugin = await loadPlugin(
+      runner,
+      `export default { routes: {
+        work: async (_, ctx) => { ctx.log.info("free"); for (let at = 0; at < 3; at += 1) await ctx.url("/"); await ctx.kv.list().catch(() => 0); },
+        compute: ({ input }) => { for (let left = input; left > 0; left -= 1) Math.sqrt(left); },
+        hold: () => { globalThis.held = new Uint8Array(20 * 2 ** 20).fill(1); },
+        spin: () => { for (;;) {} },
+      } };`,
+    );
+    const used = () => {
+      const { used } = only(runner);
+      if (used === null) throw new Error("it is measured");
+      return used;
+    };
+    await plugin.ensureRunning();
+    expect(used()).toEqual({ cpuMs: 0, memoryMb: 0, subrequests: 0 });
+    await ask(plugin, undefined, "work");
+    expect(used().subrequests).toBe(1);
+    const before = used().cpuMs;
+    await ask(plugin, 20_000_000, "compute");
+    expect(used().cpuMs).toBeGreaterThan(before + 5);
+    await expect(ask(plugin, undefined, "spin")).rejects.toThrow("CPU-time");
+    expect(used().cpuMs).toBeGreaterThan(before + 300);
+    await ask(plugin, undefined, "hold");
+    expect(used().memoryMb).toBeGreaterThan(20);
+    expect(used().memoryMb).toBeLessThan(128);
   });
 
   it("in the order in which they were loaded", async () => {

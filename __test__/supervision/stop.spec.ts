@@ -185,7 +185,8 @@ describe("from inside a call-back of the site, in the very call that waits for i
         db: site.db,
         emailSend: callback,
         beforeContentWrite: callback,
-        mediaStorage: { upload: callback, delete: callback },
+        // A file whose plugin has been unloaded gets no row, and is removed.
+        mediaStorage: { upload: callback, delete: async () => {} },
       } as never);
       const other = await loadPlugin(runner, PING, { id: "other" });
       await ask(other);

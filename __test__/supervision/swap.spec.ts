@@ -124,7 +124,8 @@ describe("a swap under the same id and version", () => {
     await ask(held);
     const next = await loadPlugin(runner, "for (;;) {}");
     const refused = expect(ask(next)).rejects.toThrow("it was not ready after 1500 ms");
-    expect(runner.status().plugins.map(({ state }) => state)).toEqual(["serving", "starting"]);
+    // Its actor is told on another thread.
+    await until(() => runner.status().plugins[1]?.state === "starting", "the new one starts");
     for (let call = 0; call < 20; call += 1) expect(await ask(held)).toBe("pong");
     expect(runner.status().plugins.map(({ state }) => state)).toEqual(["serving", "starting"]);
     await refused;

@@ -10,7 +10,7 @@ export interface Attack {
   body: string;
   options: Partial<SandboxOptions>;
   manifest?: Record<string, unknown>;
-  /** It is over within a moment: it is made again until the neighbour has answered meanwhile. */
+  /** It is over within a moment: it is made again until the neighbour has answered often enough meanwhile. */
   isBrief?: boolean;
   /** The attack goes on behind the answer: it is over when this holds. */
   isOver?: () => boolean;
@@ -19,7 +19,7 @@ export interface Attack {
 export interface Outcome {
   /** What the caller was told, or the answer. */
   told: unknown;
-  /** Answers of the neighbour between the attack's begin and its end, if there were any; and whether all were right. */
+  /** Whether the neighbour has answered while the attack went on, several times; and how often it failed to. */
   neighbour: { answered: boolean; failed: number };
   /** What the attacker says next, of itself. */
   next: unknown;
@@ -34,6 +34,9 @@ export const HARMLESS = {
   processes: [2, 0],
 } satisfies Partial<Outcome>;
 
+/** One answer may have been on its way when the attack began. */
+const ANSWERS_MEANWHILE = 3;
+
 const PING = `ping: () => "pong"`;
 
 export async function attack({ body, options, manifest, isBrief, isOver }: Attack): Promise<Outcome> {
@@ -44,13 +47,13 @@ export async function attack({ body, options, manifest, isBrief, isOver }: Attac
   await Promise.all([ping(attacker), ping(neighbour)]);
 
   let isGoingOn = true;
-  const beside = { answered: false, failed: 0 };
+  const beside = { answers: 0, failed: 0 };
   const told = (async () => {
     try {
       let told: unknown;
       do {
         told = await ask(attacker).catch(({ message }: Error) => message);
-      } while (isBrief && !beside.answered);
+      } while (isBrief && beside.answers < ANSWERS_MEANWHILE);
       if (isOver) await until(isOver, "the attack is over", 20_000);
       return told;
     } finally {
@@ -62,11 +65,11 @@ export async function attack({ body, options, manifest, isBrief, isOver }: Attac
   do {
     const answer = await ping(neighbour).catch(() => "failed");
     if (answer !== "pong") beside.failed += 1;
-    // It was asked while the attack went on; a brief one may be over before the answer is here.
-    else beside.answered = true;
+    else if (isGoingOn) beside.answers += 1;
   } while (isGoingOn);
 
-  const outcome = { told: await told, neighbour: beside, next: await ping(attacker) };
+  const neighbourhood = { answered: beside.answers >= ANSWERS_MEANWHILE, failed: beside.failed };
+  const outcome = { told: await told, neighbour: neighbourhood, next: await ping(attacker) };
   const loaded = pluginsOf(process.pid).length;
   await runner.terminateAll();
   return { ...outcome, processes: [loaded, pluginsOf(process.pid).length] };

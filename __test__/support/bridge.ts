@@ -1,5 +1,5 @@
 /** Calls an operation of the bridge as Rust does. */
-import { EmDash, type Host, operations, type PluginScope } from "../../host/bridge/index.js";
+import { EmDash, type Host, type MayWrite, operations, type PluginScope } from "../../host/bridge/index.js";
 import type { Database } from "../../host/bridge/operation.js";
 
 export type Caller = (method: string, ...args: (string | null)[]) => Promise<unknown>;
@@ -9,13 +9,14 @@ export function callerOf(
   db: Database,
   plugin: Partial<PluginScope> & { id: string },
   parts: Partial<Host> = {},
+  mayWrite: MayWrite = () => true,
 ): Caller {
   const host = hostOn(db, parts);
   const scope: PluginScope = { version: "1.0.0", storage: {}, ...plugin };
   return async (method, ...args) => {
     const run = operations.get(method);
     if (run === undefined) throw new Error(`there is no operation ${method}`);
-    const answer = await run(host, scope, args, null);
+    const answer = await run(host, scope, args, null, mayWrite);
     if (typeof answer === "object") return { ...JSON.parse(answer.value), bytes: answer.bytes };
     return answer === undefined ? undefined : JSON.parse(answer);
   };

@@ -1,6 +1,6 @@
 /** Node processes that run a script of `fixtures/hosts/`. Each one that a test starts is killed behind it. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { join } from "node:path";
+import { resolve } from "node:path";
 import { afterEach } from "vitest";
 import { until } from "./until.js";
 
@@ -32,7 +32,8 @@ export class Host {
       program = process.execPath,
     } = {},
   ) {
-    const file = join(import.meta.dirname, "../fixtures/hosts", script);
+    // A path stays one.
+    const file = resolve(import.meta.dirname, "../fixtures/hosts", script);
     const child = spawn(program, [...node, file, ...args], { cwd, env: { ...process.env, ...env } });
     running.add(child);
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
@@ -60,6 +61,11 @@ export class Host {
 
   tell(line: string): void {
     this.#child.stdin?.write(`${line}\n`);
+  }
+
+  /** Its standard input is this, and at its end. */
+  endInput(text = ""): void {
+    this.#child.stdin?.end(text);
   }
 
   kill(signal: NodeJS.Signals): void {

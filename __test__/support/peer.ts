@@ -22,8 +22,7 @@ export interface Peer {
 
 /** @param plugins how many will be loaded: each takes a port */
 export async function startPeer(options: SandboxOptions, plugins: number): Promise<Peer> {
-  const folder = await unpack();
-  const entry = join(folder, "node_modules/@emdash-cms/sandbox-workerd/dist/sandbox/index.mjs");
+  const { folder, entry } = await unpackPeer();
   const { WorkerdSandboxRunner, createBridgeHandler } = (await import(
     pathToFileURL(entry).href
   )) as typeof Published;
@@ -48,8 +47,8 @@ export async function startPeer(options: SandboxOptions, plugins: number): Promi
   };
 }
 
-/** A node_modules with its files, and links to all that they import. */
-async function unpack(): Promise<string> {
+/** A folder for whoever calls to remove, with a node_modules that has its files, and links to all that they import. */
+export async function unpackPeer(): Promise<{ folder: string; entry: string }> {
   const installed = dirname(dirname(createRequire(import.meta.url).resolve("@emdash-cms/sandbox-workerd")));
   const modules = dirname(dirname(installed));
   const folder = await mkdtemp(join(tmpdir(), "emdash-sandbox-peer-"));
@@ -62,7 +61,7 @@ async function unpack(): Promise<string> {
     await symlink(await realpath(join(modules, name)), join(folder, "node_modules", name));
   }
   await unpackWorkerd(join(folder, "node_modules/workerd"));
-  return folder;
+  return { folder, entry: join(copy, "dist/sandbox/index.mjs") };
 }
 
 /** `exec` keeps the process id, and the parent-death signal ends workerd with this process, also after SIGKILL. */

@@ -71,7 +71,7 @@ export async function contenders(site) {
       const workerds = () => runner.status().plugins.flatMap(({ processId }) => processId ?? []);
       return new Contender("ours", site, { runner, workerds, close: () => runner.terminateAll() });
     },
-    floor: startFloor,
+    floor: async () => ({ ...(await startFloor()), db: site.options.db }),
     remove: unpacked.remove,
   };
 }

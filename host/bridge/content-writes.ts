@@ -13,81 +13,97 @@ import { constraintViolation, PublicError } from "./database-errors.js";
 import type { UpdateDraftAware } from "./emdash.js";
 import { createLocale } from "./locale.js";
 import { forgetCollection } from "./object-cache.js";
-import { type Database, type Host, operation } from "./operation.js";
+import { assertMayWrite, type Database, type Host, type MayWrite, operation } from "./operation.js";
 
 type Fields = Record<string, unknown>;
 type Update = { id: string; data: Fields };
 
 export const create = operation<[collection: string, data: string, locale: string | null]>(
-  async (host, _plugin, [name, data, asked]) => {
+  async (host, _plugin, [name, data, asked], _upload, mayWrite) => {
     const locale = await createLocale(host, asked);
-    const [item] = await createEntries(host, name, [JSON.parse(data)], locale);
+    const [item] = await createEntries(host, mayWrite, name, [JSON.parse(data)], locale);
     return JSON.stringify(item);
   },
 );
 
 export const createMany = operation<[collection: string, items: string]>(
-  async (host, _plugin, [name, items]) => {
+  async (host, _plugin, [name, items], _upload, mayWrite) => {
     const locale = await createLocale(host, null);
-    return JSON.stringify(await createEntries(host, name, JSON.parse(items), locale));
+    return JSON.stringify(await createEntries(host, mayWrite, name, JSON.parse(items), locale));
   },
 );
 
 export const update = operation<[collection: string, id: string, data: string]>(
-  async (host, _plugin, [name, id, data]) => {
-    const [item] = await updateEntries(host, name, [{ id, data: JSON.parse(data) }]);
+  async (host, _plugin, [name, id, data], _upload, mayWrite) => {
+    const [item] = await updateEntries(host, mayWrite, name, [{ id, data: JSON.parse(data) }]);
     return JSON.stringify(item);
   },
 );
 
 export const updateMany = operation<[collection: string, items: string]>(
-  async (host, _plugin, [name, items]) => JSON.stringify(await updateEntries(host, name, JSON.parse(items))),
+  async (host, _plugin, [name, items], _upload, mayWrite) =>
+    JSON.stringify(await updateEntries(host, mayWrite, name, JSON.parse(items))),
 );
 
 /** To the trash, whence an editor can take it back. */
-export const remove = operation<[collection: string, id: string]>(async (host, _plugin, [name, id]) =>
-  JSON.stringify((await removeEntries(host, name, [id])) > 0),
+export const remove = operation<[collection: string, id: string]>(
+  async (host, _plugin, [name, id], _upload, mayWrite) =>
+    JSON.stringify((await removeEntries(host, mayWrite, name, [id])) > 0),
 );
 
-export const removeMany = operation<[collection: string, ids: string]>(async (host, _plugin, [name, ids]) =>
-  JSON.stringify(await removeEntries(host, name, JSON.parse(ids))),
+export const removeMany = operation<[collection: string, ids: string]>(
+  async (host, _plugin, [name, ids], _upload, mayWrite) =>
+    JSON.stringify(await removeEntries(host, mayWrite, name, JSON.parse(ids))),
 );
 
 async function createEntries(
   host: Host,
+  mayWrite: MayWrite,
   name: string,
   entries: Fields[],
   locale: string,
 ): Promise<ContentItem[]> {
   await host.beforeContentWrite?.();
   const collection = await describeCollection(host.db, name);
-  return await write(host, name, entries, (db, data) => insertEntry(db, collection, data, locale));
+  return await write(host, mayWrite, name, entries, (db, data) => insertEntry(db, collection, data, locale));
 }
 
-async function updateEntries(host: Host, name: string, updates: Update[]): Promise<ContentItem[]> {
+async function updateEntries(
+  host: Host,
+  mayWrite: MayWrite,
+  name: string,
+  updates: Update[],
+): Promise<ContentItem[]> {
   await host.beforeContentWrite?.();
   const collection = await describeCollection(host.db, name);
-  return await write(host, name, updates, async (db, update) => {
+  return await write(host, mayWrite, name, updates, async (db, update) => {
     const stage = collection.keepsRevisions ? await host.emdash.updateDraftAware(db) : undefined;
+    // The first time EmDash had to be loaded.
+    if (stage) assertMayWrite(mayWrite);
     return stage ? stageDraft(stage, collection, update) : updateEntry(db, collection, update);
   });
 }
 
-async function removeEntries(host: Host, name: string, ids: string[]): Promise<number> {
+async function removeEntries(host: Host, mayWrite: MayWrite, name: string, ids: string[]): Promise<number> {
   await host.beforeContentWrite?.();
   await describeCollection(host.db, name);
-  const removed = await write(host, name, ids, (db, id) => trashEntry(db, name, id));
+  const removed = await write(host, mayWrite, name, ids, (db, id) => trashEntry(db, name, id));
   return removed.filter(Boolean).length;
 }
 
 /** Carries out all or none; then what EmDash has cached of the collection is out of date. */
 async function write<Item, Answer>(
   host: Host,
+  mayWrite: MayWrite,
   collection: string,
   items: Item[],
   one: (db: Database, item: Item) => Promise<Answer>,
 ): Promise<Answer[]> {
-  const answers = await inTransaction(host.db, items, one).catch((error) => {
+  const answers = await inTransaction(host.db, items, async (db, item) => {
+    // Much may have been waited for: the site's call-back, a connection, the entries before.
+    assertMayWrite(mayWrite);
+    return await one(db, item);
+  }).catch((error) => {
     throw constraintViolation(error, collection) ?? error;
   });
   await forgetCollection(host, collection);

@@ -47,5 +47,5 @@ export const operations: ReadonlyMap<string, Operation> = new Map([
 
 export { publicMessage } from "./database-errors.js";
 export { EmDash } from "./emdash.js";
-export type { Answer, Host, Operation, PluginScope } from "./operation.js";
+export type { Answer, Host, MayWrite, Operation, PluginScope } from "./operation.js";
 export { type RouteError, routeErrorOf } from "./route-errors.js";

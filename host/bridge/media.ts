@@ -1,7 +1,14 @@
 /** `ctx.media`. The bytes of a file do not come with a call's arguments, but beside them, as they are. */
 import { monotonicFactory } from "ulidx";
 import { HiddenError, PublicError } from "./database-errors.js";
-import { type Database, type Host, type MediaStorage, operation } from "./operation.js";
+import {
+  assertMayWrite,
+  type Database,
+  type Host,
+  type MayWrite,
+  type MediaStorage,
+  operation,
+} from "./operation.js";
 import { startsWith } from "./prefix.js";
 
 /** Of any status: a plugin that uploaded a file may ask for it at once. */
@@ -44,9 +51,9 @@ export const remove = operation<[id: string]>(async (host, _plugin, [id]) => {
 
 /** `bytes` says where they come from, which Rust has seen to. */
 export const upload = operation<[filename: string, contentType: string, bytes: string]>(
-  async (host, _plugin, [filename, contentType], bytes) => {
+  async (host, _plugin, [filename, contentType], bytes, mayWrite) => {
     if (bytes === null) throw new PublicError("the bytes of this upload are not there");
-    return await storeUpload(host, { filename, contentType, bytes });
+    return await storeUpload(host, { filename, contentType, bytes }, mayWrite);
   },
 );
 
@@ -57,7 +64,11 @@ export interface Upload {
 }
 
 /** `media/upload`: the answer as JSON text. */
-export async function storeUpload(host: Host, { filename, contentType, bytes }: Upload): Promise<string> {
+export async function storeUpload(
+  host: Host,
+  { filename, contentType, bytes }: Upload,
+  mayWrite: MayWrite,
+): Promise<string> {
   const storage = host.mediaStorage;
   if (storage === null) {
     throw new PublicError("Media storage is not configured. Cannot upload files without a storage adapter.");
@@ -76,6 +87,7 @@ export async function storeUpload(host: Host, { filename, contentType, bytes }: 
     throw new HiddenError("The file could not be stored", error);
   }
   try {
+    assertMayWrite(mayWrite);
     await insertMediaRow(host.db, { id, filename, contentType, key, size: bytes.byteLength });
   } catch (error) {
     await removeFile(host, storage, key, "got no row in the database");
@@ -104,8 +116,8 @@ export async function insertMediaRow(
 
 /** Only what is ready; no more than `maxBytes` are ever held. */
 export const readBytes = operation<[id: string, maxBytes: string]>(async (host, _plugin, [id, limit]) => {
-  const storage = host.mediaStorage;
-  if (!storage?.download) {
+  const open = host.mediaStorage?.download?.bind(host.mediaStorage);
+  if (open === undefined) {
     throw new PublicError(
       "media.readBytes needs an EmDash newer than 0.34: the installed one does not give plugins a file's bytes",
     );
@@ -120,8 +132,7 @@ export const readBytes = operation<[id: string, maxBytes: string]>(async (host, 
   if (row === undefined) throw new PublicError(`Media not found or not ready: ${id}`);
   const tooLarge = () => new PublicError(`Media ${id} is larger than ${maxBytes} bytes`);
   if (row.size !== null && row.size > maxBytes) throw tooLarge();
-  const { body } = await storage.download(row.storage_key);
-  const bytes = await collect(body, maxBytes, tooLarge);
+  const bytes = await download(() => open(row.storage_key), row.size ?? 0, maxBytes, tooLarge);
   const value = JSON.stringify({
     filename: row.filename,
     mimeType: row.mime_type,
@@ -131,20 +142,43 @@ export const readBytes = operation<[id: string, maxBytes: string]>(async (host, 
   return { value, bytes };
 });
 
-async function collect(
-  body: ReadableStream<Uint8Array>,
+async function download(
+  open: () => Promise<{ body: ReadableStream<Uint8Array> }>,
+  said: number,
   maxBytes: number,
   tooLarge: () => Error,
 ): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
+  try {
+    const { body } = await open();
+    return await collect(body, said, maxBytes, tooLarge);
+  } catch (error) {
+    if (error instanceof PublicError) throw error;
+    // A store's words may hold its host, its bucket or a path.
+    throw new HiddenError("The file could not be read", error);
+  }
+}
+
+/** Whole, since what a plugin gets is a `Uint8Array`. Of a file that is as long as its row says, no byte is held twice. */
+async function collect(
+  body: ReadableStream<Uint8Array>,
+  said: number,
+  maxBytes: number,
+  tooLarge: () => Error,
+): Promise<Uint8Array> {
+  let all = Buffer.allocUnsafeSlow(Math.min(said, maxBytes));
   let size = 0;
   // Leaving the loop cancels the stream.
   for await (const chunk of body) {
+    if (size + chunk.byteLength > maxBytes) throw tooLarge();
+    if (size + chunk.byteLength > all.length) {
+      const longer = Buffer.allocUnsafeSlow(Math.min(maxBytes, 2 * (size + chunk.byteLength)));
+      all.copy(longer, 0, 0, size);
+      all = longer;
+    }
+    all.set(chunk, size);
     size += chunk.byteLength;
-    if (size > maxBytes) throw tooLarge();
-    chunks.push(chunk);
   }
-  return Buffer.concat(chunks);
+  return all.subarray(0, size);
 }
 
 async function removeFile(host: Host, storage: MediaStorage, key: string, what: string): Promise<void> {

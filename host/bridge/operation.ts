@@ -1,6 +1,7 @@
 /** What an operation of the bridge is given and what it answers. */
 import type { Database as EmDashTables, I18nConfig, SandboxEmailSendCallback, SandboxOptions } from "emdash";
 import type { Kysely } from "kysely";
+import { PublicError } from "./database-errors.js";
 import type { EmDash } from "./emdash.js";
 
 /** The host's own Kysely: SQLite, libSQL or PostgreSQL. */
@@ -47,7 +48,19 @@ export type Operation = (
   args: Arguments,
   /** The bytes of a file that the call brings. */
   upload: Uint8Array | null,
+  mayWrite: MayWrite,
 ) => Promise<Answer>;
+
+/**
+ * Whether the hook or route that made the call has time left, and its plugin has not been unloaded. To be asked before
+ * anything is written, after whatever was waited for. Rust answers those that `Method::writes_late` lists, and no others.
+ */
+export type MayWrite = () => boolean;
+
+/** @throws PublicError when it may not */
+export function assertMayWrite(mayWrite: MayWrite): void {
+  if (!mayWrite()) throw new PublicError("the hook or route that made this call is over");
+}
 
 /** JSON text, or `undefined` for a method that returns nothing; with bytes, which become the value's member `bytes`. */
 export type Answer = string | undefined | { value: string; bytes: Uint8Array };
@@ -59,7 +72,13 @@ export type Arguments = readonly (string | null)[];
  * the type system cannot see: the two must list the same parameters in the same order.
  */
 export function operation<Named extends Arguments>(
-  run: (host: Host, plugin: PluginScope, args: Named, upload: Uint8Array | null) => Promise<Answer>,
+  run: (
+    host: Host,
+    plugin: PluginScope,
+    args: Named,
+    upload: Uint8Array | null,
+    mayWrite: MayWrite,
+  ) => Promise<Answer>,
 ): Operation {
   return run as Operation;
 }

@@ -2,7 +2,7 @@
  * The rows of `_plugin_storage`, where both `ctx.kv` and `ctx.storage` live: as EmDash and its own runners write them,
  * JSON text and ISO times.
  */
-import type { Database } from "./operation.js";
+import { assertMayWrite, type Database, type MayWrite } from "./operation.js";
 import { codePointOrder, startsWith } from "./prefix.js";
 import { prepared } from "./prepared.js";
 
@@ -70,11 +70,15 @@ export async function readRows(db: Database, { ids, ...shelf }: Shelf & { ids: s
 }
 
 /** All or none of them. Of two rows with the same id the later one counts. */
-export async function writeRows(db: Database, { rows, ...shelf }: Shelf & { rows: Row[] }): Promise<void> {
+export async function writeRows(
+  db: Database,
+  mayWrite: MayWrite,
+  { rows, ...shelf }: Shelf & { rows: Row[] },
+): Promise<void> {
   // PostgreSQL refuses a statement that touches a row twice.
   const distinct = [...new Map(rows.map((row) => [row.id, row])).values()];
   const now = new Date().toISOString();
-  await allOrNothing(db, chunks(distinct), async (on, some) => {
+  await allOrNothing(db, mayWrite, chunks(distinct), async (on, some) => {
     await upsertOf(
       on,
       some.map((row) => newRow(shelf, row, now)),
@@ -85,10 +89,11 @@ export async function writeRows(db: Database, { rows, ...shelf }: Shelf & { rows
 /** How many there were. All or none of them go. */
 export async function removeRows(
   db: Database,
+  mayWrite: MayWrite,
   { ids, ...shelf }: Shelf & { ids: string[] },
 ): Promise<number> {
   let removed = 0;
-  await allOrNothing(db, chunks(ids), async (on, some) => {
+  await allOrNothing(db, mayWrite, chunks(ids), async (on, some) => {
     const result = await on
       .deleteFrom("_plugin_storage")
       .where("plugin_id", "=", shelf.plugin)
@@ -143,6 +148,7 @@ function upsertOf(db: Database, rows: ReturnType<typeof newRow>[]) {
 /** One statement needs no transaction: it is one. */
 async function allOrNothing<Item>(
   db: Database,
+  mayWrite: MayWrite,
   parts: Item[][],
   run: (on: Database, part: Item[]) => Promise<void>,
 ): Promise<void> {
@@ -150,7 +156,11 @@ async function allOrNothing<Item>(
   if (only === undefined) return;
   if (others.length === 0) return run(db, only);
   await db.transaction().execute(async (transaction) => {
-    for (const part of parts) await run(transaction, part);
+    for (const part of parts) {
+      // It may have waited for its turn.
+      assertMayWrite(mayWrite);
+      await run(transaction, part);
+    }
   });
 }
 

@@ -36,17 +36,19 @@ export const getMany = operation<[collection: string, ids: string]>(
 );
 
 export const putMany = operation<[collection: string, items: string]>(
-  async ({ db }, plugin, [collection, items]) => {
+  async ({ db }, plugin, [collection, items], _upload, mayWrite) => {
     const documents = JSON.parse(items) as { id: string; data: unknown }[];
     const rows = documents.map(({ id, data }) => ({ id, data: JSON.stringify(data) }));
-    await writeRows(db, { plugin: plugin.id, collection, rows });
+    await writeRows(db, mayWrite, { plugin: plugin.id, collection, rows });
     return undefined;
   },
 );
 
 export const removeMany = operation<[collection: string, ids: string]>(
-  async ({ db }, plugin, [collection, ids]) =>
-    JSON.stringify(await removeRows(db, { plugin: plugin.id, collection, ids: JSON.parse(ids) as string[] })),
+  async ({ db }, plugin, [collection, ids], _upload, mayWrite) =>
+    JSON.stringify(
+      await removeRows(db, mayWrite, { plugin: plugin.id, collection, ids: JSON.parse(ids) as string[] }),
+    ),
 );
 
 export const query = operation<

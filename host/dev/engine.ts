@@ -29,13 +29,14 @@ export class MiniflareEngine implements NativeRunner {
   /** @throws Error as the addon's own constructor, when an option is none */
   constructor(addon: typeof Addon, settings: Addon.NativeOptions, miniflare: string, wake: () => void) {
     this.#dev = new addon.NativeDev(settings);
-    const { maxUpload } = this.#dev;
-    const egress = new addon.NativeEgress(settings.privateHosts, settings.maxFetchMb);
-    this.#context = { addon, miniflare, egress, maxUpload, turns: new Turns(CONCURRENT_STARTS) };
+    const egress = new addon.NativeEgress(settings.privateHosts, settings);
+    this.#context = { addon, miniflare, egress, turns: new Turns(CONCURRENT_STARTS) };
     this.#outbox = new Outbox(wake);
-    const { notice } = egress;
-    if (notice !== null) {
-      const line = { source: "notice", pluginId: null, level: "warn", message: notice, data: null };
+    const { enforced } = this.#dev.limits();
+    const limits = `Plugins run in miniflare, for development: of the limits only ${enforced.join(", ")} hold`;
+    for (const message of [egress.notice, limits]) {
+      if (message === null) continue;
+      const line = { source: "notice", pluginId: null, level: "warn", message, data: null };
       this.#outbox.push({ kind: "log", ...line });
     }
   }
@@ -77,7 +78,14 @@ export class MiniflareEngine implements NativeRunner {
   invoke(plugin: number, request: number, isRoute: boolean, name: string, payload: string): void {
     const found = this.#plugins.get(plugin)?.plugin;
     if (found) found.invoke({ request, kind: isRoute ? "route" : "hook", name, payload });
-    else this.#outbox.push({ kind: "failed", request, code: "unavailable", message: "it was unloaded" });
+    else
+      this.#outbox.push({
+        kind: "failed",
+        request,
+        code: "unavailable",
+        message: "it was unloaded",
+        stack: null,
+      });
   }
 
   answer(plugin: number, call: number, value?: string | null, bytes?: Buffer | null): void {
@@ -88,10 +96,21 @@ export class MiniflareEngine implements NativeRunner {
     this.#any(plugin)?.calls.refuse(call, message, code ?? undefined);
   }
 
+  mayWrite(plugin: number, call: number): boolean {
+    return this.#any(plugin)?.mayWrite(call) ?? false;
+  }
+
   ensureRunning(plugin: number, request: number): void {
     const found = this.#plugins.get(plugin)?.plugin;
     if (found) found.ensureRunning(request);
-    else this.#outbox.push({ kind: "failed", request, code: "unavailable", message: "it was unloaded" });
+    else
+      this.#outbox.push({
+        kind: "failed",
+        request,
+        code: "unavailable",
+        message: "it was unloaded",
+        stack: null,
+      });
   }
 
   terminate(plugin: number, request: number, within?: NativeCall | null): void {
@@ -113,6 +132,11 @@ export class MiniflareEngine implements NativeRunner {
 
   limits(): NativeLimits {
     return this.#dev.limits();
+  }
+
+  /** miniflare's workerd is in none. */
+  jail(): null {
+    return null;
   }
 
   drain(): Drained {

@@ -5,23 +5,25 @@ import type * as Addon from "../../index.js";
 /** As in `src/backing/fetch.rs`: percent-encoded JSON in a request, ASCII JSON in an answer. */
 const META = "x-emdash-fetch";
 
+const OVER = "the hook or route that made this call is over";
+
 export interface Fetcher {
   egress: Addon.NativeEgress;
   description: Addon.NativeDescription;
-  /** Why an invocation may not fetch, or null. */
-  objection(invocation: number): string | null;
+  /** What an invocation has left of its time, in milliseconds; null when it may do nothing more. */
+  timeLeft(invocation: number): number | null;
 }
 
 /** Answers what the guest POSTs to `/fetch`. A refusal is an answer without the header, in words. */
 export async function performFetch(
   request: Request,
-  { egress, description, objection }: Fetcher,
+  { egress, description, timeLeft }: Fetcher,
   Answer: typeof Response,
 ): Promise<Response> {
   const refused = (reason: string) => new Answer(reason, { status: 403 });
   const { invocation, url, method, redirect, headers, body } = askedBy(request);
-  const refusal = objection(invocation);
-  if (refusal !== null) return refused(refusal);
+  const left = timeLeft(invocation);
+  if (left === null) return refused(OVER);
 
   const init: Record<string, unknown> = { method, redirect, headers };
   if (body !== "none") {
@@ -34,7 +36,8 @@ export async function performFetch(
     init.body = Buffer.from(await request.arrayBuffer()).toString("base64");
   }
   const { id, capabilities, allowedHosts } = description;
-  const { error, answer } = await egress.fetch(id, capabilities, allowedHosts, JSON.stringify({ url, init }));
+  const call = JSON.stringify({ url, init });
+  const { error, answer } = await egress.fetch(id, capabilities, allowedHosts, call, left);
   if (answer === null) return refused(error ?? "The call was refused");
 
   const { body: bytes, ...told } = answer;

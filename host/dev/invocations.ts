@@ -32,8 +32,13 @@ export class Invocations {
   }
 
   mayAct(number: number): boolean {
-    const open = this.#open.get(number);
-    return open !== undefined && performance.now() < open.until;
+    return this.timeLeft(number) !== null;
+  }
+
+  /** In milliseconds; null when it may do nothing more. */
+  timeLeft(number: number): number | null {
+    const left = (this.#open.get(number)?.until ?? 0) - performance.now();
+    return left > 0 ? left : null;
   }
 
   /** Those that have not been answered. */

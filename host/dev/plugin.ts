@@ -95,10 +95,15 @@ export class DevPlugin {
 
   /** Whether an operation may begin; refuses it when its invocation is over. */
   mayBegin(number: number): boolean {
-    const found = this.#calls.get(number);
-    if (found !== undefined && this.#invocations.mayAct(found.invocation)) return true;
+    if (this.mayWrite(number)) return true;
     this.#calls.refuse(number, OVER);
     return false;
+  }
+
+  /** Whether a `ctx` call that is under way may still do what it was made for. */
+  mayWrite(number: number): boolean {
+    const found = this.#calls.get(number);
+    return found !== undefined && this.#invocations.mayAct(found.invocation);
   }
 
   /** Refuses calls from now on; resolves when those in flight have ended, or their time is up, and no worker is left. */
@@ -117,7 +122,7 @@ export class DevPlugin {
   status(): Addon.NativePluginStatus {
     const { id, version } = this;
     const inFlight = this.#invocations.waited.length;
-    return { id, version, ...this.#status, nextStart: null, processId: null, inFlight };
+    return { id, version, ...this.#status, nextStart: null, processId: null, inFlight, used: null };
   }
 
   #tell(state: PluginState, failure?: string): void {
@@ -180,7 +185,7 @@ export class DevPlugin {
         const level = source === "stderr" ? "warn" : "info";
         this.#log(source, level, this.#printable(line), null);
       },
-      objection: (invocation) => (this.#invocations.mayAct(invocation) ? null : OVER),
+      timeLeft: (invocation) => this.#invocations.timeLeft(invocation),
       onGone: (reason) => {
         refused(new Error(reason));
         if (this.#serving === worker) this.#gone(reason);
@@ -244,7 +249,7 @@ export class DevPlugin {
         const request = this.#invocations.answer(frame.invocation);
         if (request === undefined) break;
         if (frame.kind === "done") this.#done(request, frame.value);
-        else this.#fail(request, frame.code, frame.message);
+        else this.#fail(request, frame.code, frame.message, frame.stack);
         this.#checkDrained();
         break;
       }
@@ -270,14 +275,13 @@ export class DevPlugin {
       answer(resultFrame(call, "null"));
     } else {
       const { method, args } = frame;
-      const upload = method === "media/upload" ? worker.uploads.take(Number(args.at(-1))) : null;
-      if (upload === undefined) {
-        answer(refusalFrame(call, "the bytes of this upload are not there"));
-        return;
-      }
       const { number: plugin, outbox } = this.#subject;
       const number = this.#calls.begin({ call, invocation, worker });
-      outbox.push({ kind: "call", plugin, call: number, method, args, upload });
+      const push = (upload: Buffer | null) =>
+        outbox.push({ kind: "call", plugin, call: number, method, args, upload });
+      // Without its bytes the operation refuses the call.
+      if (method === "media/upload") worker.upload(Number(args.at(-1))).then(push, () => push(null));
+      else push(null);
     }
   }
 
@@ -308,8 +312,8 @@ export class DevPlugin {
     this.#subject.outbox.push({ kind: "done", request, value });
   }
 
-  #fail(request: number, code: string, message: string): void {
-    this.#subject.outbox.push({ kind: "failed", request, code, message });
+  #fail(request: number, code: string, message: string, stack: string | null = null): void {
+    this.#subject.outbox.push({ kind: "failed", request, code, message, stack });
   }
 
   #printable(line: string): string {

@@ -8,7 +8,6 @@ import { type Fetcher, performFetch } from "./fetch.js";
 import { storedFrame } from "./frames.js";
 import { importMiniflare } from "./miniflare.js";
 import type { Turns } from "./turns.js";
-import { Uploads } from "./uploads.js";
 
 /** The same for every plugin of a runner. */
 export type WorkerContext = {
@@ -17,8 +16,6 @@ export type WorkerContext = {
   miniflare: string;
   /** The way out. */
   egress: Addon.NativeEgress;
-  /** Bytes of one file. */
-  maxUpload: number;
   /** Of starts. */
   turns: Turns;
 };
@@ -26,14 +23,13 @@ export type WorkerContext = {
 export interface WorkerListener {
   onFrame(text: string): void;
   onLine(stream: "stdout" | "stderr", line: string): void;
-  /** Why an invocation may do nothing more, or null. */
-  objection(invocation: number): string | null;
+  /** What an invocation has left of its time, in milliseconds; null when it may do nothing more. */
+  timeLeft(invocation: number): number | null;
   /** Nothing can be asked of it any more. */
   onGone(reason: string): void;
 }
 
 export class DevWorker {
-  readonly uploads = new Uploads();
   readonly #listener: WorkerListener;
   /** The last lines of its standard error, which say why it did not start. */
   readonly #lastLines: string[] = [];
@@ -74,6 +70,13 @@ export class DevWorker {
   /** Leaves bytes with the guest, and then sends the frame that names them. */
   sendWithBytes(frame: string, call: number, bytes: Uint8Array): void {
     this.#leave(`/bytes/${call}`, bytes, frame);
+  }
+
+  /** A file that the guest keeps for a call; null when it has none of this number. */
+  async upload(number: number): Promise<Buffer | null> {
+    const headers = { [KEY_HEADER]: this.#key };
+    const response = await this.#miniflare?.dispatchFetch(`http://plugin/uploads/${number}`, { headers });
+    return response?.ok ? Buffer.from(await response.arrayBuffer()) : null;
   }
 
   /** Resolves when its process is gone. */
@@ -123,16 +126,16 @@ export class DevWorker {
   }
 
   #workers(
-    { addon, egress, maxUpload }: WorkerContext,
+    { addon, egress }: WorkerContext,
     description: Addon.NativeDescription,
     Answer: typeof Response,
   ): MiniflareOptions {
     const guest = addon.guest();
     const { compatibilityDate, compatibilityFlags } = guest;
     const plugin = { name: guest.pluginModule, source: description.code };
-    const objection = (invocation: number) => this.#listener.objection(invocation);
-    const fetcher = { egress, description, objection };
-    const backing = async (request: Request) => await this.#receive(request, maxUpload, fetcher, Answer);
+    const timeLeft = (invocation: number) => this.#listener.timeLeft(invocation);
+    const fetcher = { egress, description, timeLeft };
+    const backing = async (request: Request) => await this.#receive(request, fetcher, Answer);
     return {
       workers: [
         {
@@ -155,24 +158,12 @@ export class DevWorker {
     };
   }
 
-  /** What the guest sends to `env.BACKING`: large frames, files and fetches. */
-  async #receive(
-    request: Request,
-    maxUpload: number,
-    fetcher: Fetcher,
-    Answer: typeof Response,
-  ): Promise<Response> {
+  /** What the guest sends to `env.BACKING`: large frames and fetches. */
+  async #receive(request: Request, fetcher: Fetcher, Answer: typeof Response): Promise<Response> {
     switch (new URL(request.url).pathname) {
       case "/frames":
         this.#listener.onFrame(await request.text());
         return new Answer(null, { status: 204 });
-      case "/bytes": {
-        const body = Buffer.from(await request.arrayBuffer());
-        if (body.length > maxUpload) {
-          return new Answer(`more than ${maxUpload / 1024 / 1024} MiB at once`, { status: 413 });
-        }
-        return new Answer(String(this.uploads.keep(body)));
-      }
       case "/fetch":
         return await performFetch(request, fetcher, Answer);
       default:

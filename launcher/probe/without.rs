@@ -7,7 +7,7 @@ use std::process::Command;
 
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
 
-/// `calls` are `landlock`, `seccomp` or both with a comma; before them `forbidden:`, for EPERM in place of ENOSYS.
+/// `calls` are `landlock`, `landlock-rules`, `seccomp`, `close_range` or some with a comma; before them `forbidden:`, for EPERM in place of ENOSYS.
 pub(crate) fn run(calls: &str, program: &str, arguments: &[&str]) -> io::Result<()> {
     let (errno, calls) = match calls.strip_prefix("forbidden:") {
         Some(calls) => (libc::EPERM, calls),
@@ -20,6 +20,8 @@ pub(crate) fn run(calls: &str, program: &str, arguments: &[&str]) -> io::Result<
                 libc::SYS_landlock_create_ruleset,
                 libc::SYS_landlock_restrict_self,
             ],
+            "landlock-rules" => vec![libc::SYS_landlock_add_rule],
+            "close_range" => vec![libc::SYS_close_range],
             "seccomp" => vec![libc::SYS_seccomp],
             _ => return Err(io::Error::other(format!("no such calls: {call}"))),
         };

@@ -8,15 +8,19 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, recvmsg};
 use rustix::process::{Signal, chdir, getppid, set_parent_process_death_signal, setsid};
 
 use crate::jail::{Plan, Refused};
 use crate::program::Program;
-use crate::sys::{mark_all_close_on_exec, reset_signals};
+use crate::sys::{close_all, reset_signals};
 
-/// More than the addon sends (configuration, socket, control, backing); a bound only so that the buffer has one.
-const MAX_DESCRIPTORS: usize = 8;
+/// What the addon sends: configuration, socket, control, backing. They follow the three standard ones, so that a digit
+/// names each of them: the jail's filter relies on it.
+const MAX_DESCRIPTORS: usize = 4;
+
+/// The place of the control pipe among them.
+const CONTROL: usize = 2;
 
 /// Where a descriptor can be named by its number alone, which is the only name that the jail lets it connect to.
 const OWN_DESCRIPTORS: &str = "/proc/self/fd";
@@ -41,8 +45,9 @@ fn prepare(arguments: Vec<OsString>) -> Result<Program, Failure> {
     };
 
     die_with(parent)?;
+    // Node marks its own, so that this is a second lock. Before the others arrive, to take their places.
+    close_all().map_err(|e| Failure::new("can't close the descriptors that Node left open", e))?;
     let descriptors = receive_descriptors()?;
-    mark_all_close_on_exec().unwrap_or_else(warn_of_open_descriptors);
     for descriptor in &descriptors {
         fcntl_setfd(descriptor, FdFlags::empty())
             .map_err(|e| Failure::new("can't hand over a descriptor", e.into()))?;
@@ -55,21 +60,29 @@ fn prepare(arguments: Vec<OsString>) -> Result<Program, Failure> {
     rustix::thread::set_no_new_privs(true).map_err(|e| Failure::new("can't give up privileges", e.into()))?;
 
     let arguments = arguments.map(|argument| substitute(argument, &descriptors));
-    let mut program =
+    let program =
         Program::new(path, arguments).map_err(|error| Failure::new("can't take its arguments", error))?;
-    program.descriptor_digits = digits(&descriptors);
-    plan.apply(&program)?;
+    let applied = plan.apply(&program);
+    let lost = applied.as_ref().map_or_else(std::slice::from_ref, Vec::as_slice);
+    tell(lost, descriptors.get(CONTROL));
+    applied?;
     // The descriptors must outlive this function: the program takes them over.
     std::mem::forget(descriptors);
     Ok(program)
 }
 
-/// Of the longest of their numbers.
-fn digits(descriptors: &[OwnedFd]) -> usize {
-    let lengths = descriptors
-        .iter()
-        .map(|descriptor| descriptor.as_raw_fd().to_string().len());
-    lengths.max().unwrap_or(1)
+/// To the addon, by the pipe that workerd is to say on that it listens: what a plugin's code could not have written. With
+/// the filter of system calls in place, writing is all that is left.
+fn tell(lost: &[Refused], control: Option<&OwnedFd>) {
+    for refused in lost {
+        let line = refused.to_string().replace('\n', " ") + "\n";
+        let told = match control {
+            Some(control) => rustix::io::write(control, line.as_bytes()),
+            None => rustix::io::write(rustix::stdio::stderr(), line.as_bytes()),
+        };
+        // Who has closed it is not interested.
+        let _ = told;
+    }
 }
 
 /// The kernel kills this process, also once it is workerd, when the thread that spawned it ends. It could have ended
@@ -87,27 +100,22 @@ fn receive_descriptors() -> Result<Vec<OwnedFd>, Failure> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let mut byte = [0];
-    recvmsg(
+    let received = recvmsg(
         rustix::stdio::stdin(),
         &mut [IoSliceMut::new(&mut byte)],
         &mut ancillary,
         RecvFlags::CMSG_CLOEXEC,
     )
     .map_err(|error| Failure::new("received no descriptors", error.into()))?;
+    if received.flags.contains(ReturnFlags::CTRUNC) {
+        let why = io::Error::other("the kernel kept some of them: allow more open files (ulimit -n)");
+        return Err(Failure::new("received too few descriptors", why));
+    }
     let descriptors = ancillary.drain().filter_map(|message| match message {
         RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
         _ => None,
     });
     Ok(descriptors.flatten().collect())
-}
-
-/// Kernels before 5.11 can't. Node marks its own descriptors, so that this is a second lock, not the only one.
-#[allow(
-    clippy::print_stderr,
-    reason = "the addon logs what comes from standard error"
-)]
-fn warn_of_open_descriptors(error: io::Error) {
-    eprintln!("emdash-sandbox-launcher: can't close the descriptors that Node left open: {error}");
 }
 
 fn forget_standard_input() -> Result<(), Failure> {

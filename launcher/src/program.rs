@@ -11,8 +11,6 @@ pub(crate) struct Program {
     path: Hidden,
     arguments: Vec<CString>,
     environment: Vec<CString>,
-    /// How long the name of one of its descriptors can be, in decimal digits.
-    pub(crate) descriptor_digits: usize,
 }
 
 impl Program {
@@ -30,7 +28,6 @@ impl Program {
             path: Hidden::new(&first)?,
             environment: environment.collect::<Result<_, _>>()?,
             arguments: std::iter::once(Ok(first)).chain(rest).collect::<Result<_, _>>()?,
-            descriptor_digits: 1,
         })
     }
 

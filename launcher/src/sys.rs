@@ -6,24 +6,27 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::ptr::{null, null_mut};
 
-/// Marks every descriptor past standard error close-on-exec, so that nothing that Node's process had open, and forgot
-/// to mark, reaches the plugin's process.
-pub(crate) fn mark_all_close_on_exec() -> io::Result<()> {
-    const FIRST: libc::c_uint = 3;
-    // SAFETY: close_range with CLOSE_RANGE_CLOEXEC takes three integers, touches no memory of ours and closes nothing.
-    let outcome = unsafe {
-        libc::syscall(
-            libc::SYS_close_range,
-            FIRST,
-            libc::c_uint::MAX,
-            libc::CLOSE_RANGE_CLOEXEC,
-        )
-    };
+/// Closes every descriptor past standard error, so that nothing that Node's process had open, and forgot to mark, reaches
+/// the plugin's process. This process must own none of them.
+pub(crate) fn close_all() -> io::Result<()> {
+    const FIRST: c_int = 3;
+    // SAFETY: close_range takes three integers and touches no memory of ours; whose descriptors they are, see above.
+    let outcome = unsafe { libc::syscall(libc::SYS_close_range, FIRST, libc::c_uint::MAX, 0) };
     if outcome == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
+        return Ok(());
     }
+    // Linux has it from 5.9 on, and profiles of containers that are older refuse it.
+    let entries = std::fs::read_dir("/proc/self/fd")?;
+    let names = entries.map(|entry| Ok(entry?.file_name()));
+    for name in names.collect::<io::Result<Vec<_>>>()? {
+        if let Some(descriptor) = name.to_str().and_then(|name| name.parse::<c_int>().ok())
+            && descriptor >= FIRST
+        {
+            // SAFETY: as above. One of them was the list's own, and is closed already, which is an error to ignore.
+            unsafe { libc::close(descriptor) };
+        }
+    }
+    Ok(())
 }
 
 /// Every signal does what it does by default, and none is blocked: both outlive `execve`.

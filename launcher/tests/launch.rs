@@ -12,7 +12,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::process::{Command, Output, Stdio};
 
-use support::{LAUNCHER, start, text};
+use support::{LAUNCHER, PROBE, leaking, start, text};
 
 /// These tests are about the steps around the jail.
 const NO_LAYERS: &str = "must:";
@@ -61,6 +61,40 @@ fn nothing_else_that_the_parent_had_open_reaches_it() {
 }
 
 #[test]
+fn its_own_take_the_places_of_those_that_the_parent_leaked_also_where_the_kernel_can_not_close_all_at_once() {
+    let (reader, _writer) = pipe();
+    let this = std::process::id().to_string();
+    let list = "echo {fd:0}; for fd in /proc/self/fd/*; do echo \"${fd##*/}\"; done";
+    for lacking in [&[][..], &[PROBE, "without", "close_range"]] {
+        let program = [LAUNCHER, &this, NO_LAYERS, "/bin/sh", "-c", list];
+        let output = start(&mut leaking(&[lacking, &program].concat()), &[reader.as_fd()]);
+        // The last is the list's own.
+        assert_eq!(
+            text(&output.stdout),
+            "3\n0\n1\n2\n3\n4\n",
+            "{}",
+            text(&output.stderr)
+        );
+    }
+}
+
+#[test]
+fn descriptors_that_do_not_arrive_are_told_because_workerd_would_only_stumble_over_them() {
+    let this = std::process::id().to_string();
+    // Room for the first three of the four.
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "ulimit -n 6; exec \"$@\"", "sh", LAUNCHER, &this, NO_LAYERS]);
+    command.args(["/bin/echo", "{fd:3}"]);
+    let pipes = [pipe(), pipe(), pipe(), pipe()];
+    let descriptors = pipes.each_ref().map(|(reader, _)| reader.as_fd());
+    let output = start(&mut command, &descriptors);
+    assert_eq!(output.status.code(), Some(127), "{}", text(&output.stdout));
+    let told = text(&output.stderr);
+    assert!(told.contains("received too few descriptors: "), "{told}");
+    assert!(told.contains("ulimit -n"), "{told}");
+}
+
+#[test]
 fn it_stands_in_a_session_of_its_own_without_privileges_to_gain_and_with_the_parent_death_signal() {
     let (reader, _writer) = pipe();
     let script = "read -r _ _ _ _ _ session _ < /proc/self/stat; echo $session $$; pwd; cat; \
@@ -75,6 +109,12 @@ fn it_stands_in_a_session_of_its_own_without_privileges_to_gain_and_with_the_par
         [&format!("/proc/{pid}/fd"), "NoNewPrivs: 1"],
         "standard input is empty, and the folder is that of its own descriptors"
     );
+    let output = launch(
+        std::process::id(),
+        &[PROBE, "is-killed-with-its-parent"],
+        &[reader.as_fd()],
+    );
+    assert_eq!(text(&output.stdout), "done\n");
 }
 
 #[test]

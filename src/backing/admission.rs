@@ -11,7 +11,6 @@ use crate::token::Key;
 #[derive(Debug)]
 pub(super) struct Admissions {
     key: Key,
-    max_upload: usize,
     egress: Arc<Egress>,
     /// By load: a load has one process that serves at a time.
     admitted: Mutex<HashMap<u64, Admitted>>,
@@ -32,18 +31,12 @@ pub(crate) struct Admission {
 }
 
 impl Admissions {
-    pub(super) fn new(key: Key, max_upload: usize, egress: Arc<Egress>) -> Self {
+    pub(super) fn new(key: Key, egress: Arc<Egress>) -> Self {
         Self {
             key,
-            max_upload,
             egress,
             admitted: Mutex::default(),
         }
-    }
-
-    /// In bytes.
-    pub(super) fn max_upload(&self) -> usize {
-        self.max_upload
     }
 
     pub(super) fn egress(&self) -> &Egress {

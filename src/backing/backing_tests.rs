@@ -36,7 +36,7 @@ async fn connect(server: &BackingServer) -> Box<dyn Connection> {
 }
 
 fn start(transport: Transport, key: &Key) -> BackingServer {
-    BackingServer::start(transport, key.clone(), 4, egress()).unwrap()
+    BackingServer::start(transport, key.clone(), egress()).unwrap()
 }
 
 async fn ask(server: &BackingServer, request: String) -> String {
@@ -161,11 +161,11 @@ async fn strangers_on_a_port_are_hung_up_on_and_their_number_is_bounded() {
     let _admission = server.admit(1, 4711, delivery);
     let token = key.sign(&claims(1));
     let mut known = connect(&server).await;
-    let request = post(token.expose(), "/bytes", "four").replace("connection: close\r\n", "");
+    let request = post(token.expose(), "/frames", "four").replace("connection: close\r\n", "");
     known.write_all(request.as_bytes()).await.unwrap();
     let mut first = [0; 15];
     known.read_exact(&mut first).await.unwrap();
-    assert_eq!(&first, b"HTTP/1.1 200 OK");
+    assert_eq!(&first, b"HTTP/1.1 204 No");
 
     let mut strangers = Vec::new();
     for _ in 0..connections::MAX_CONNECTIONS {
@@ -176,7 +176,7 @@ async fn strangers_on_a_port_are_hung_up_on_and_their_number_is_bounded() {
     known.write_all(request.as_bytes()).await.unwrap();
     let mut rest = vec![0; 400];
     let mut told = Vec::new();
-    while !String::from_utf8_lossy(&told).contains("HTTP/1.1 200 OK") {
+    while !String::from_utf8_lossy(&told).contains("HTTP/1.1 204 No Content") {
         let length = known.read(&mut rest).await.unwrap();
         assert_ne!(length, 0, "who has shown a token keeps its place");
         told.extend_from_slice(&rest[..length]);
@@ -206,24 +206,6 @@ async fn a_body_past_the_limit_and_one_that_is_no_text_are_refused() {
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
 }
 
-#[tokio::test]
-async fn bytes_wait_for_the_call_that_names_them_and_are_bounded_by_themselves() {
-    let key = Key::generate().unwrap();
-    let server = start(Transport::DEFAULT, &key);
-    let (delivery, _inbox) = Delivery::new(Share::new(1));
-    let _admission = server.admit(1, std::process::id(), delivery.clone());
-    let token = key.sign(&claims(1));
-    assert_eq!(
-        ask(&server, post(token.expose(), "/bytes", "four")).await,
-        "HTTP/1.1 200 OK"
-    );
-    assert_eq!(delivery.uploads().take(1).as_deref(), Some(&b"four"[..]));
-    assert_eq!(
-        ask(&server, post(token.expose(), "/bytes", "fives")).await,
-        "HTTP/1.1 413 Payload Too Large"
-    );
-}
-
 #[tokio::test(start_paused = true)]
 async fn whoever_is_slow_is_hung_up_on() {
     let key = Key::generate().unwrap();
@@ -246,6 +228,78 @@ async fn whoever_is_slow_is_hung_up_on() {
     let mut answer = String::new();
     bodies.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+}
+
+/// The first line of what comes back, when all that is sent is what is given.
+async fn first_line(stream: &mut (impl AsyncRead + Unpin)) -> String {
+    let mut line = Vec::new();
+    while !line.ends_with(b"\r\n") {
+        match stream.read_u8().await {
+            Ok(byte) => line.push(byte),
+            Err(_) => break,
+        }
+    }
+    String::from_utf8(line).unwrap().trim_end().to_owned()
+}
+
+#[tokio::test]
+async fn who_speaks_is_asked_before_a_body_is_read() {
+    let key = Key::generate().unwrap();
+    let server = start(Transport::DEFAULT, &key);
+    let (delivery, _inbox) = Delivery::new(Share::new(1));
+    let _admission = server.admit(1, std::process::id() + 1, delivery);
+    // Of another process, and of no load: heads that promise a body which never comes.
+    for token in [key.sign(&claims(1)).expose(), "forged"] {
+        for path in ["/frames", "/fetch"] {
+            let mut stream = connect(&server).await;
+            let head = post(token, path, "").replace("content-length: 0", "content-length: 9");
+            stream.write_all(head.as_bytes()).await.unwrap();
+            assert_eq!(first_line(&mut stream).await, "HTTP/1.1 401 Unauthorized");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_head_has_room_for_the_longest_token_and_the_longest_fetch_and_no_more() {
+    let key = Key::generate().unwrap();
+    let server = start(Transport::DEFAULT, &key);
+    let both = "t".repeat(512 * 1024);
+    assert_eq!(
+        ask(&server, post(&both, "/frames", "")).await,
+        "HTTP/1.1 401 Unauthorized",
+        "it is read, and is nobody's"
+    );
+    let more = "t".repeat(2 * MAX_HEADER_BYTES);
+    assert_eq!(
+        ask(&server, post(&more, "/frames", "")).await,
+        "HTTP/1.1 431 Request Header Fields Too Large"
+    );
+}
+
+#[tokio::test]
+async fn one_connection_more_than_there_may_be_is_closed_and_a_place_comes_back() {
+    let key = Key::generate().unwrap();
+    let server = start(Transport::DEFAULT, &key);
+    let (delivery, _inbox) = Delivery::new(Share::new(1));
+    let _admission = server.admit(1, std::process::id(), delivery);
+    let token = key.sign(&claims(1));
+    let mut held = Vec::new();
+    for _ in 0..connections::MAX_CONNECTIONS {
+        let mut stream = connect(&server).await;
+        // Its answer says that it has its place.
+        let request = post(token.expose(), "/other", "").replace("connection: close\r\n", "");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        assert_eq!(first_line(&mut stream).await, "HTTP/1.1 404 Not Found");
+        held.push(stream);
+    }
+    assert_eq!(ask(&server, post(token.expose(), "/other", "")).await, "");
+    drop(held.pop());
+    // Until the server has heard of it.
+    let mut answer = String::new();
+    while answer.is_empty() {
+        answer = ask(&server, post(token.expose(), "/other", "")).await;
+    }
+    assert_eq!(answer, "HTTP/1.1 404 Not Found");
 }
 
 fn fetch(token: &str, meta: &str) -> String {

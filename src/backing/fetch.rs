@@ -7,17 +7,18 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
-use http_body_util::{BodyExt, Limited, StreamBody};
+use futures_util::{FutureExt, StreamExt};
+use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Body, Frame, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::{Request, Response};
 use percent_encoding::percent_decode;
 use serde::{Deserialize, Serialize};
 
+use super::connections::Line;
 use super::{ResponseBody, empty};
 use crate::bridge::fetch::Init;
-use crate::channel::Delivery;
+use crate::channel::{BodyError, Delivery, whole};
 use crate::egress::{Answer, Bounds, Egress, FetchError, Grant, Share, Source};
 
 /// Percent-encoded JSON in a request, ASCII JSON in a response. A response without it is a refusal, in words.
@@ -69,9 +70,15 @@ pub(super) async fn serve(
     request: Request<Incoming>,
     delivery: &Delivery,
     egress: &Egress,
+    line: Arc<Line>,
 ) -> Response<ResponseBody> {
-    match fetch(request, delivery, egress).await {
-        Ok((number, answer)) => response(number, answer, delivery),
+    match fetch(request, delivery, egress, &line).await {
+        Ok((number, answer)) => {
+            if answer.body.is_some() {
+                line.answers(number, delivery.reasons());
+            }
+            response(number, answer, delivery)
+        }
         Err(Failure::Malformed) => super::status(hyper::StatusCode::BAD_REQUEST, "this is no fetch"),
         Err(Failure::Refused(number, reason)) => {
             // A guest that is still sending its body sees the connection end before it sees this answer.
@@ -85,6 +92,7 @@ async fn fetch(
     request: Request<Incoming>,
     delivery: &Delivery,
     egress: &Egress,
+    line: &Arc<Line>,
 ) -> Result<(u64, Answer), Failure> {
     let asked = asked(&request).ok_or(Failure::Malformed)?;
     let number = asked.fetch;
@@ -106,6 +114,11 @@ async fn fetch(
         .init
         .request(body, content_type)
         .map_err(|error| refused(error.to_string()))?;
+    // What the guest has not read by then, it may read no more of; the connection would keep its place.
+    let line = Arc::clone(line);
+    let ended = Box::pin(ended.map(move |()| {
+        line.hang_up(Some(number), &FetchError::Over.to_string());
+    }));
     let answer = egress.fetch(request, Grant { reach, ended }, share).await;
     Ok((number, answer.map_err(|error| refused(error.to_string()))?))
 }
@@ -145,10 +158,10 @@ async fn source(
     let kib = u32::try_from(most.div_ceil(1024)).unwrap_or(u32::MAX);
     let held = Arc::clone(&share.buffers).acquire_many_owned(kib).await;
     let held = held.map_err(|_| FetchError::Over)?;
-    match Limited::new(body, cap).collect().await {
-        Ok(body) => Ok((Source::Whole(body.to_bytes()), Some(held))),
-        Err(error) if error.is::<hyper::Error>() => Err(FetchError::BodyLost),
-        Err(_) => Err(FetchError::RequestTooLarge(cap)),
+    match whole(body, cap).await {
+        Ok(body) => Ok((Source::Whole(body.into()), Some(held))),
+        Err(BodyError::Broken) => Err(FetchError::BodyLost),
+        Err(BodyError::TooLarge { limit }) => Err(FetchError::RequestTooLarge(limit)),
     }
 }
 

@@ -1,5 +1,5 @@
-//! The backing server: where a plugin's process sends what is too large for its WebSocket, and bytes, over a Unix socket,
-//! or a port of 127.0.0.1 where there is none.
+//! The backing server: where a plugin's process sends what is too large for its WebSocket, and its fetches, over a Unix
+//! socket, or a port of 127.0.0.1 where there is none.
 //!
 //! One per runner. workerd injects the plugin's token as a header, so a caller is who it says only if the token is one
 //! that we signed, its load has a process that serves, and the connection comes from that very process. A port does not
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Empty, Full, Limited};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -30,7 +30,7 @@ pub(crate) use self::admission::Admission;
 use self::admission::Admissions;
 pub(crate) use self::caller::Caller;
 use self::connections::Place;
-use crate::channel::{Delivery, MAX_LARGE_FRAME_BYTES};
+use crate::channel::{BodyError, Delivery, MAX_LARGE_FRAME_BYTES, whole};
 use crate::egress::Egress;
 use crate::token::Key;
 use crate::workerd::{BackingAddress, Transport};
@@ -41,8 +41,8 @@ pub(crate) const TOKEN_HEADER: &str = "x-emdash-sandbox-token";
 /// From a request's headers until its body is there. It comes from the same machine's memory.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A token is at most 256 KiB, and stands in the headers.
-const MAX_HEADER_BYTES: usize = 320 * 1024;
+/// A token is at most 256 KiB, and what describes a fetch as much (`guest/fetch.js`).
+const MAX_HEADER_BYTES: usize = (256 + 256 + 16) * 1024;
 
 type ResponseBody = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -55,14 +55,9 @@ pub(crate) struct BackingServer {
 }
 
 impl BackingServer {
-    /// `max_upload` bounds a file's bytes. Must be called within the io thread's runtime.
-    pub(crate) fn start(
-        transport: Transport,
-        key: Key,
-        max_upload: usize,
-        egress: Arc<Egress>,
-    ) -> io::Result<Self> {
-        let admissions = Arc::new(Admissions::new(key, max_upload, egress));
+    /// Must be called within the io thread's runtime.
+    pub(crate) fn start(transport: Transport, key: Key, egress: Arc<Egress>) -> io::Result<Self> {
+        let admissions = Arc::new(Admissions::new(key, egress));
         let (address, task) = accept::start(transport, &admissions)?;
         Ok(Self {
             address,
@@ -95,6 +90,7 @@ async fn serve(
     admissions: Arc<Admissions>,
 ) {
     let header_timeout = caller.header_timeout();
+    let line = Arc::clone(place.line());
     let place = Arc::new(place);
     let service = service_fn(move |request| {
         let (admissions, place) = (Arc::clone(&admissions), Arc::clone(&place));
@@ -106,13 +102,17 @@ async fn serve(
             )
         }
     });
-    // A connection that breaks concerns nobody but its other end.
-    let _ = http1::Builder::new()
+    let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
         .max_buf_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        biased;
+        () = line.given_up() => {}
+        // A connection that breaks concerns nobody but its other end.
+        _ = connection => {}
+    }
 }
 
 async fn answer(
@@ -121,6 +121,7 @@ async fn answer(
     place: &Place,
     admissions: &Admissions,
 ) -> Result<Response<ResponseBody>, Refusal> {
+    place.line().asked();
     let token = request
         .headers()
         .get(TOKEN_HEADER)
@@ -133,38 +134,33 @@ async fn answer(
     }
     let path = request.uri().path();
     if request.method() == Method::POST && path == "/fetch" {
-        return Ok(fetch::serve(request, &delivery, admissions.egress()).await);
+        return Ok(fetch::serve(request, &delivery, admissions.egress(), Arc::clone(place.line())).await);
     }
     if request.method() == Method::GET {
         let reason = fetch::reason(path, &delivery).ok_or(Refusal::NoSuchThing)?;
         return Ok(status(StatusCode::OK, reason));
     }
-    let (limit, is_upload) = match (request.method(), request.uri().path()) {
-        (&Method::POST, "/frames") => (MAX_LARGE_FRAME_BYTES, false),
-        (&Method::POST, "/bytes") => (admissions.max_upload(), true),
-        _ => return Err(Refusal::NoSuchThing),
-    };
-    // One body at a time, so that a plugin can't make the host hold many. The guest sends them one by one.
-    let _turn = delivery.turn().ok_or(Refusal::TooMany)?;
-    let body = Limited::new(request.into_body(), limit).collect();
-    let body = tokio::time::timeout(BODY_TIMEOUT, body)
-        .await
-        .map_err(|_| Refusal::Stalled)?
-        .map_err(|error| {
-            if error.is::<hyper::Error>() {
-                Refusal::Broken
-            } else {
-                Refusal::TooLarge { limit }
-            }
-        })?
-        .to_bytes();
-    if is_upload {
-        let number = delivery.uploads().keep(body);
-        return Ok(status(StatusCode::OK, number.to_string()));
+    match (request.method(), path) {
+        (&Method::POST, "/frames") => take_frame(request.into_body(), &delivery).await,
+        _ => Err(Refusal::NoSuchThing),
     }
-    let frame = String::from_utf8(body.into()).map_err(|_| Refusal::Broken)?;
+}
+
+async fn take_frame(body: Incoming, delivery: &Delivery) -> Result<Response<ResponseBody>, Refusal> {
+    // One at a time, so that a plugin can't make the host hold many. The guest sends them one by one.
+    let _turn = delivery.turn().ok_or(Refusal::TooMany)?;
+    let body = in_time(whole(body, MAX_LARGE_FRAME_BYTES)).await?;
+    let frame = String::from_utf8(body).map_err(|_| Refusal::Broken)?;
     delivery.deliver(frame).await;
     Ok(status(StatusCode::NO_CONTENT, ""))
+}
+
+async fn in_time(body: impl Future<Output = Result<Vec<u8>, BodyError>>) -> Result<Vec<u8>, Refusal> {
+    let body = tokio::time::timeout(BODY_TIMEOUT, body).await;
+    body.map_err(|_| Refusal::Stalled)?.map_err(|error| match error {
+        BodyError::TooLarge { limit } => Refusal::TooLarge { limit },
+        BodyError::Broken => Refusal::Broken,
+    })
 }
 
 /// Why a request is not served. The guest hands the text of those that a plugin can cause on to it.

@@ -106,6 +106,7 @@ pub enum NativeFrame {
         invocation: f64,
         code: String,
         message: String,
+        stack: Option<String>,
     },
 }
 
@@ -148,12 +149,6 @@ impl NativeDev {
             false,
             &["wallTimeMs", "maxUploadMb", "maxFetchMb"],
         )
-    }
-
-    /// Bytes of one file that a plugin uploads.
-    #[napi(getter, catch_unwind)]
-    pub fn max_upload(&self) -> f64 {
-        number(self.options.limits.max_upload as u64)
     }
 }
 
@@ -238,6 +233,7 @@ pub fn read_frame(text: String, capabilities: Vec<String>, collections: Vec<Stri
             invocation: number(invocation),
             code: error.code.name().to_owned(),
             message: error.message,
+            stack: error.stack,
         },
     })
 }

@@ -1,12 +1,15 @@
 //! The way out alone, for `createBridgeHandler`, which has no process to fetch from.
 
+use std::time::Duration;
+
 use napi::Env;
 use napi::bindgen_prelude::{Buffer, Object};
 use napi_derive::napi;
 
+use super::event::number;
 use super::runner::NativeNumber;
 use crate::bridge::{Caller, DirectEgress, Grants, WholeAnswer};
-use crate::limits::Given;
+use crate::limits::{Given, Wanted};
 use crate::manifest::Capabilities;
 
 /// What a fetch gives back: a refusal is data. Exactly one of the two is not `null`.
@@ -29,6 +32,15 @@ pub struct NativeAnswer {
     pub body: Buffer,
 }
 
+/// What a caller without a plugin's process is held to. `null` is the default.
+#[allow(missing_debug_implementations, reason = "only crosses")]
+#[napi(object, object_to_js = false, use_nullable = true)]
+pub struct NativeEgressLimits {
+    pub max_fetch_mb: Option<NativeNumber>,
+    pub max_upload_mb: Option<NativeNumber>,
+    pub wall_time_ms: Option<NativeNumber>,
+}
+
 /// The way out, without a plugin's process.
 #[derive(Debug)]
 #[napi]
@@ -38,12 +50,23 @@ pub struct NativeEgress {
 
 #[napi]
 impl NativeEgress {
-    /// `private_hosts` is a list of `host[:port]`, with commas; `max_fetch_mb` what a body may take, each way.
+    /// `private_hosts` is a list of `host[:port]`, with commas.
     #[napi(constructor, catch_unwind)]
-    pub fn new(private_hosts: String, max_fetch_mb: Option<NativeNumber>) -> napi::Result<Self> {
-        let max_fetch_mb = max_fetch_mb.map(Given::from);
-        let egress = DirectEgress::new(&private_hosts, max_fetch_mb).map_err(super::runner::thrown)?;
+    pub fn new(private_hosts: String, limits: NativeEgressLimits) -> napi::Result<Self> {
+        let limits = Wanted {
+            max_fetch_mb: limits.max_fetch_mb.map(Given::from),
+            max_upload_mb: limits.max_upload_mb.map(Given::from),
+            wall_time_ms: limits.wall_time_ms.map(Given::from),
+            ..Wanted::default()
+        };
+        let egress = DirectEgress::new(&private_hosts, limits).map_err(super::runner::thrown)?;
         Ok(Self { egress })
+    }
+
+    /// Bytes of one file that a plugin uploads.
+    #[napi(getter, catch_unwind)]
+    pub fn max_upload(&self) -> f64 {
+        number(self.egress.max_upload() as u64)
     }
 
     /// What an operator is told at the start: which private hosts are open.
@@ -52,7 +75,8 @@ impl NativeEgress {
         self.egress.notice().map(str::to_owned)
     }
 
-    /// `call` is the body of `http/fetch` on the bridge, as JSON text. The capabilities count as they are.
+    /// `call` is the body of `http/fetch` on the bridge, as JSON text. The capabilities count as they are. `left_ms` is what
+    /// its invocation has left of its time; without one it may take as long as an invocation.
     #[napi(catch_unwind, ts_return_type = "Promise<NativeFetch>")]
     pub fn fetch<'env>(
         &self,
@@ -61,6 +85,7 @@ impl NativeEgress {
         capabilities: Vec<String>,
         allowed_hosts: Vec<String>,
         call: String,
+        left_ms: Option<f64>,
     ) -> napi::Result<Object<'env>> {
         let caller = Caller {
             plugin_id,
@@ -71,7 +96,8 @@ impl NativeEgress {
             allowed_hosts,
         };
         let (deferred, promise) = env.create_deferred()?;
-        self.egress.fetch(&caller, &call, move |outcome| {
+        let left = left_ms.and_then(|left| Duration::try_from_secs_f64(left / 1000.0).ok());
+        self.egress.fetch(&caller, &call, left, move |outcome| {
             deferred.resolve(move |_| Ok(NativeFetch::from(outcome)));
         });
         Ok(promise)

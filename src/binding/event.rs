@@ -25,11 +25,13 @@ pub enum NativeEvent {
     Broken { plugin: u32 },
     /// A request is answered: JSON text, or `null` for `undefined`.
     Done { request: f64, value: Option<String> },
-    /// A request failed: a code of the closed set, and a fragment.
+    /// A request failed: a code of the closed set, and a fragment. `stack` has the lines of the plugin's own code where
+    /// it threw.
     Failed {
         request: f64,
         code: String,
         message: String,
+        stack: Option<String>,
     },
     /// An operation to carry out. A string argument is itself, any other is JSON text, an absent one `null`.
     Call {
@@ -72,6 +74,7 @@ impl From<Event> for NativeEvent {
                 request: number(request),
                 code: error.code.name().to_owned(),
                 message: error.message,
+                stack: error.stack,
             },
             Event::Call {
                 plugin,
@@ -84,7 +87,7 @@ impl From<Event> for NativeEvent {
                 call: number(call),
                 method: operation.name().to_owned(),
                 args: operation.args,
-                upload: upload.map(|bytes| Vec::from(bytes).into()),
+                upload: upload.map(Into::into),
             },
             Event::Log(log) => log.into(),
         }

@@ -3,7 +3,7 @@
 use napi_derive::napi;
 
 use super::runner::thrown;
-use crate::jail::{JailReport, Kernel, LayerReport, Mode};
+use crate::jail::{Jail, JailReport, Kernel, LayerReport, Mode};
 use crate::workerd::Transport;
 
 /// What the jail around each plugin's process consists of on this machine. Asking changes nothing.
@@ -16,6 +16,10 @@ pub struct NativeJailReport {
     pub layers: Vec<NativeJailLayer>,
     /// The layers that do not hold and why, as one fragment; `null` when all of them hold.
     pub missing: Option<String>,
+    /// The version of the kernel's Landlock, whatever the mode; `null` when it has none.
+    pub landlock_abi: Option<u32>,
+    /// Whether the kernel has seccomp, whatever the mode.
+    pub has_seccomp: bool,
 }
 
 #[derive(Debug)]
@@ -36,11 +40,15 @@ pub fn jail_report(mode: String, transport: Option<String>) -> napi::Result<Nati
     let transport = transport
         .as_deref()
         .map_or(Ok(Transport::DEFAULT), Transport::parse);
-    let report = match transport.map_err(thrown)? {
-        Transport::Tcp if cfg!(target_os = "linux") => JailReport::without(mode, ON_TCP),
-        _ => JailReport::new(mode, &Kernel::probe()),
-    };
-    Ok(report.into())
+    Ok(jail(mode, transport.map_err(thrown)?, false).report().into())
+}
+
+/// What is put around processes that are started that way.
+pub(super) fn jail(mode: Mode, transport: Transport, is_strict: bool) -> Jail {
+    match transport {
+        Transport::Tcp if cfg!(target_os = "linux") => Jail::without(mode, &Kernel::probe(), ON_TCP),
+        _ => Jail::new(mode, &Kernel::probe(), is_strict),
+    }
 }
 
 const ON_TCP: &str = "EMDASH_SANDBOX_TRANSPORT is tcp, which starts plugins as systems without a jail do";
@@ -70,6 +78,8 @@ impl From<JailReport> for NativeJailReport {
         Self {
             mode: report.mode.name().to_owned(),
             missing: report.missing(),
+            landlock_abi: report.landlock_abi,
+            has_seccomp: report.has_seccomp,
             layers: report.layers.into_iter().map(NativeJailLayer::from).collect(),
         }
     }

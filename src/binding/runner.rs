@@ -7,9 +7,10 @@ use napi_derive::napi;
 use serde_json::value::RawValue;
 
 use super::event::NativeEvent;
+use super::jail::NativeJailReport;
 use super::status::{NativeLimits, NativePluginStatus};
 use crate::error::{Error, ErrorCode, Refusal, RouteError};
-use crate::jail::{Jail, Kernel, Mode};
+use crate::jail::Mode;
 use crate::limits::{Given, Limits, Timing, Wanted};
 use crate::supervisor::{Answer, Kind, Options, Outbox, Supervisor, Within};
 use crate::workerd::{Programs, Transport};
@@ -120,7 +121,7 @@ pub struct Drained {
     pub more: bool,
 }
 
-/// The plugins of one runner. Its methods enqueue and return; what comes of them is told by `drain()`.
+/// The plugins of one runner. Its methods wait for nothing; what comes of them is told by `drain()`.
 #[derive(Debug)]
 #[napi]
 pub struct NativeRunner {
@@ -208,6 +209,14 @@ impl NativeRunner {
         self.supervisor.answer(plugin, counter(call), Err(refusal));
     }
 
+    /// Whether the operation of this `call` may still write, after whatever it has waited for. False for one that need not
+    /// ask.
+    #[napi(catch_unwind)]
+    pub fn may_write(&self, plugin: u32, call: f64) -> bool {
+        let call = counter(call);
+        self.supervisor.may_write(Within { plugin, call })
+    }
+
     /// Done when the plugin's process serves.
     #[napi(catch_unwind)]
     pub fn ensure_running(&self, plugin: u32, request: f64) {
@@ -251,8 +260,14 @@ impl NativeRunner {
     /// What its plugins are held to: a process that can't be does not come to serve.
     #[napi(catch_unwind)]
     pub fn limits(&self) -> NativeLimits {
-        let enforced = ["cpuMs", "memoryMb", "subrequests", "wallTimeMs", "maxUploadMb"];
+        let enforced: Vec<_> = self.supervisor.enforced().collect();
         NativeLimits::new(self.supervisor.limits(), self.supervisor.has_cgroups(), &enforced)
+    }
+
+    /// What holds of the jail around its plugins' processes, by the last start of one; `null` for a runner that has none.
+    #[napi(catch_unwind)]
+    pub fn jail(&self) -> Option<NativeJailReport> {
+        Some(self.supervisor.jail().report().into())
     }
 
     #[napi(catch_unwind)]
@@ -277,12 +292,13 @@ impl NativeOptions {
     pub(super) fn validate(self) -> Result<Options, Error> {
         let site = RawValue::from_string(self.site)
             .map_err(|_| Error::new(ErrorCode::InvalidOption, "siteInfo can't be written as JSON"))?;
+        let transport = Transport::parse(&self.transport)?;
         Ok(Options {
             programs: Programs {
                 launcher: self.launcher.into(),
                 workerd: self.workerd.into(),
-                jail: Jail::new(Mode::parse(&self.jail)?, &Kernel::probe(), self.is_jail_strict),
-                transport: Transport::parse(&self.transport)?,
+                jail: super::jail::jail(Mode::parse(&self.jail)?, transport, self.is_jail_strict),
+                transport,
                 environment: self
                     .environment
                     .into_iter()

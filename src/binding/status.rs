@@ -6,7 +6,7 @@ use napi_derive::napi;
 
 use super::event::number;
 use crate::limits::{CpuRule, Limits};
-use crate::supervisor::PluginStatus;
+use crate::supervisor::{PluginStatus, Used};
 
 /// Times are milliseconds since 1970, as `Date.now()` gives them.
 #[derive(Debug)]
@@ -22,6 +22,17 @@ pub struct NativePluginStatus {
     pub failures: f64,
     pub last_failures: Vec<NativePluginFailure>,
     pub in_flight: u32,
+    pub used: Option<NativeUsed>,
+}
+
+/// What a plugin's hooks and routes have used since it was loaded; `null` where nobody measures it.
+#[derive(Debug)]
+#[napi(object, object_from_js = false)]
+pub struct NativeUsed {
+    pub cpu_ms: f64,
+    /// The most that was seen.
+    pub memory_mb: f64,
+    pub subrequests: f64,
 }
 
 #[derive(Debug)]
@@ -47,6 +58,17 @@ impl From<PluginStatus> for NativePluginStatus {
                 .map(|(at, reason)| NativePluginFailure { at: ms(at), reason })
                 .collect(),
             in_flight: u32::try_from(status.in_flight).unwrap_or(u32::MAX),
+            used: Some(status.used.into()),
+        }
+    }
+}
+
+impl From<Used> for NativeUsed {
+    fn from(used: Used) -> Self {
+        Self {
+            cpu_ms: used.cpu.as_secs_f64() * 1000.0,
+            memory_mb: number(used.memory) / 1024.0 / 1024.0,
+            subrequests: number(used.subrequests),
         }
     }
 }

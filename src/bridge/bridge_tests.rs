@@ -96,6 +96,28 @@ fn a_value_is_counted_as_the_json_that_it_is_stored_as() {
 }
 
 #[test]
+fn how_much_of_a_file_is_read_has_a_default_and_a_bound() {
+    let reader = Grants {
+        capabilities: Capabilities::strict(["media:bytes:read".to_owned()]),
+        ..Grants::default()
+    };
+    let limit = |more: &str| {
+        let operation = parse(
+            "media/readBytes",
+            &raw(&format!(r#"{{"id":"1"{more}}}"#)),
+            &reader,
+        );
+        operation.map(|operation| operation.args[1].clone().unwrap()).ok()
+    };
+    assert_eq!(limit("").as_deref(), Some("10485760"));
+    assert_eq!(limit(r#","maxBytes":1"#).as_deref(), Some("1"));
+    assert_eq!(limit(r#","maxBytes":16777216"#).as_deref(), Some("16777216"));
+    for refused in ["16777217", "0", "-1", "1.5", "1e99", "true"] {
+        assert_eq!(limit(&format!(r#","maxBytes":{refused}"#)), None, "{refused}");
+    }
+}
+
+#[test]
 #[rustfmt::skip]
 fn strings_arrive_as_themselves_and_the_rest_as_the_plugins_own_json() {
     for (method, body, expected) in [

@@ -9,10 +9,7 @@ use tokio::runtime::Handle;
 use super::{Grants, fetch::parse_call, reach};
 use crate::egress::{Answer, Bounds, Egress, FetchError, Grant, PrivateHosts, Share};
 use crate::error::Error;
-use crate::limits::{CONNECTIONS, Given, fetch_bytes};
-
-/// There is no invocation that would end it. EmDash's default for one.
-const DEADLINE: Duration = Duration::from_secs(30);
+use crate::limits::{CONNECTIONS, Wanted, fetch_bytes, upload_bytes, wall_time};
 
 /// The way out of one handler.
 #[derive(Debug)]
@@ -20,6 +17,9 @@ pub struct DirectEgress {
     runtime: &'static Handle,
     egress: std::sync::Arc<Egress>,
     share: Share,
+    /// There may be no invocation that would end a fetch: it may take as long as one.
+    wall_time: Duration,
+    max_upload: usize,
     notice: Option<String>,
 }
 
@@ -43,13 +43,15 @@ pub struct Caller {
 }
 
 impl DirectEgress {
-    /// `private_hosts` is `EMDASH_SANDBOX_PRIVATE_HOSTS`, `max_fetch_mb` what a body may take.
+    /// `private_hosts` is `EMDASH_SANDBOX_PRIVATE_HOSTS`. Of the limits only what concerns bodies and time counts.
     ///
     /// # Errors
-    /// When the list is none, the number can be no limit, or the system gives no thread.
-    pub fn new(private_hosts: &str, max_fetch_mb: Option<Given>) -> Result<Self, Error> {
+    /// When the list is none, a number can be no limit, or the system gives no thread.
+    pub fn new(private_hosts: &str, limits: Wanted) -> Result<Self, Error> {
         let private = PrivateHosts::parse(private_hosts)?;
-        let bounds = Bounds::new(fetch_bytes(max_fetch_mb)?);
+        let bounds = Bounds::new(fetch_bytes(limits.max_fetch_mb)?);
+        let wall_time = wall_time(limits.wall_time_ms)?;
+        let max_upload = upload_bytes(limits.max_upload_mb)?;
         let runtime = crate::runtime::handle()
             .map_err(|error| Error::unavailable(format!("the system refused the addon: {error}")))?;
         Ok(Self {
@@ -57,6 +59,8 @@ impl DirectEgress {
             notice: private.notice(),
             egress: std::sync::Arc::new(Egress::new(private, bounds)),
             share: Share::new(CONNECTIONS),
+            wall_time,
+            max_upload,
         })
     }
 
@@ -66,11 +70,18 @@ impl DirectEgress {
         self.notice.as_deref()
     }
 
-    /// `call` is the bridge's JSON; `done` hears the answer, or a sentence for the plugin, on the io thread.
+    /// Bytes of one file that a plugin uploads.
+    #[must_use]
+    pub fn max_upload(&self) -> usize {
+        self.max_upload
+    }
+
+    /// `left` is what its invocation has left of its time. `call` is the bridge's JSON; `done` hears the answer, or a sentence for the plugin, on the io thread.
     pub fn fetch(
         &self,
         caller: &Caller,
         call: &str,
+        left: Option<Duration>,
         done: impl FnOnce(Result<WholeAnswer, String>) + Send + 'static,
     ) {
         let checked = reach(&caller.plugin_id, &caller.grants, &caller.allowed_hosts)
@@ -80,8 +91,9 @@ impl DirectEgress {
             Err(error) => return done(Err(error.to_string())),
         };
         let (egress, share) = (std::sync::Arc::clone(&self.egress), self.share.clone());
+        let left = left.map_or(self.wall_time, |left| left.min(self.wall_time));
         self.runtime.spawn(async move {
-            let ended = Box::pin(tokio::time::sleep(DEADLINE));
+            let ended = Box::pin(tokio::time::sleep(left));
             let answer = match egress.fetch(request, Grant { reach, ended }, &share).await {
                 Ok(answer) => read(answer).await,
                 Err(error) => Err(error),

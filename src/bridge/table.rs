@@ -165,6 +165,23 @@ impl Method {
         self.row().name
     }
 
+    /// Whether the host's half of it writes only after it has waited: for a call-back of the site, a file to be stored, or
+    /// a transaction's turn. It asks once more then whether it still may.
+    pub(crate) fn writes_late(self) -> bool {
+        matches!(
+            self,
+            Self::ContentCreate
+                | Self::ContentUpdate
+                | Self::ContentDelete
+                | Self::ContentCreateMany
+                | Self::ContentUpdateMany
+                | Self::ContentDeleteMany
+                | Self::MediaUpload
+                | Self::StoragePutMany
+                | Self::StorageDeleteMany
+        )
+    }
+
     /// The operation's row.
     pub(super) fn row(self) -> &'static Row {
         // In bounds: the tests compare each row's place with its method, and find a row for each method.

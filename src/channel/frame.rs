@@ -39,9 +39,16 @@ pub(crate) struct Thrown {
     code: Option<Lossy>,
     #[serde(default, deserialize_with = "text_if_any")]
     name: Option<Lossy>,
+    /// As it came; the guest leaves out what stands before its first line.
+    #[serde(default, deserialize_with = "text_if_any")]
+    stack: Option<Lossy>,
 }
 
 impl Thrown {
+    pub(crate) fn stack(&self) -> &str {
+        self.stack.as_ref().map_or("", |stack| &stack.0)
+    }
+
     /// The host's refusal that a handler let through. As EmDash tells it: by `code`, else by `name`.
     pub(crate) fn route_error(&self) -> Option<RouteError> {
         let known = |text: &Option<Lossy>| RouteError::parse(&text.as_ref()?.0);

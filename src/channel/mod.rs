@@ -1,30 +1,32 @@
 //! The channel to one plugin's process: a WebSocket to where it listens, with a lane beside it for large frames.
 
+mod body;
 mod budget;
+mod files;
 pub(crate) mod frame;
 mod lane;
 mod open;
 mod reasons;
-mod uploads;
+mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncWrite};
+use futures_util::StreamExt;
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
 
+pub(crate) use self::body::{BodyError, whole};
 use self::budget::Budget;
+pub(crate) use self::files::{Files, Room};
 use self::lane::MAX_FRAME_BYTES;
 pub(crate) use self::lane::MAX_LARGE_FRAME_BYTES;
 pub(crate) use self::reasons::Reasons;
-pub(crate) use self::uploads::Uploads;
+pub(crate) use self::writer::Writer;
 use crate::egress::{Grant, Share};
-use crate::workerd::Door;
+use crate::workerd::{Connection, Door};
 
 /// Frames that wait to be handled. When they are this many, the socket is not read: the guest has to wait.
 const INBOX_FRAMES: usize = 64;
@@ -32,13 +34,14 @@ const INBOX_FRAMES: usize = 64;
 /// The host's end. Dropping it closes the connection.
 #[derive(Debug)]
 pub(crate) struct Channel {
-    outbox: mpsc::UnboundedSender<Utf8Bytes>,
+    writer: Arc<Writer>,
     inbox: mpsc::Receiver<Received>,
     delivery: Delivery,
     budget: Arc<Budget>,
     /// Large frames go one at a time.
     lane: Arc<Mutex<()>>,
     door: Arc<Door>,
+    files: Arc<Files>,
     last_stored: AtomicU64,
 }
 
@@ -97,7 +100,6 @@ pub(crate) enum ChannelError {
 pub(crate) struct Delivery {
     received: mpsc::Sender<Received>,
     turns: Arc<Semaphore>,
-    uploads: Arc<Uploads>,
     reasons: Arc<Reasons>,
     share: Share,
 }
@@ -109,16 +111,10 @@ impl Delivery {
         let delivery = Self {
             received,
             turns: Arc::new(Semaphore::new(1)),
-            uploads: Arc::default(),
             reasons: Arc::default(),
             share,
         };
         (delivery, inbox)
-    }
-
-    /// Where bytes wait for the call that names them.
-    pub(crate) fn uploads(&self) -> &Uploads {
-        &self.uploads
     }
 
     /// Why fetches failed whose answers can no longer say so.
@@ -166,59 +162,69 @@ impl Channel {
         Arc::clone(&self.budget)
     }
 
+    /// For frames that another thread writes.
+    pub(crate) fn writer(&self) -> Arc<Writer> {
+        Arc::clone(&self.writer)
+    }
+
     /// For frames that come another way than the WebSocket.
     pub(crate) fn delivery(&self) -> Delivery {
         self.delivery.clone()
     }
 
-    /// The channel over this connection. `share` is what the plugin may take of the way out.
-    fn over<S>(connection: WebSocketStream<S>, door: Arc<Door>, share: Share) -> Self
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        let (sink, stream) = connection.split();
-        let (outbox, outgoing) = mpsc::unbounded_channel();
+    /// The channel whose frames are read from `channel`, over this connection. `share` is what the plugin may take of the
+    /// way out.
+    fn over(
+        channel: WebSocketStream<Connection>,
+        connection: Connection,
+        door: Arc<Door>,
+        share: Share,
+    ) -> Self {
         let (delivery, inbox) = Delivery::new(share);
         let budget = Arc::new(Budget::default());
-        tokio::spawn(write(sink, outgoing, Arc::clone(&budget)));
-        tokio::spawn(read(stream, delivery.received.clone()));
+        let writer = Writer::new(connection, Arc::clone(&budget));
+        tokio::spawn(read(channel, delivery.received.clone()));
         Self {
-            outbox,
+            writer,
             inbox,
             delivery,
             budget,
             lane: Arc::default(),
+            files: Arc::new(Files::new(Arc::clone(&door))),
             door,
             last_stored: AtomicU64::new(0),
         }
     }
 
-    /// Bytes that the guest has sent ahead of a call, handed out once.
-    pub(crate) fn upload(&self, number: u64) -> Option<Bytes> {
-        self.delivery.uploads.take(number)
+    /// The files that are on their way.
+    pub(crate) fn files(&self) -> &Arc<Files> {
+        &self.files
     }
 
-    /// Sends bytes, and then the frame that names them.
-    pub(crate) fn send_with_bytes(&self, frame: String, call: u64, bytes: Bytes) {
-        self.send_over_lane(format!("/bytes/{call}"), bytes, frame);
+    /// Sends bytes, and then the frame that names them. `room` is theirs until the guest has them.
+    pub(crate) fn send_with_bytes(&self, frame: String, call: u64, bytes: Bytes, room: Option<Room>) {
+        self.send_over_lane(format!("/bytes/{call}"), bytes, frame, room);
     }
 
     /// Never waits. What can't be sent any more is dropped: its answer could not come either.
     pub(crate) fn send(&self, frame: String) {
         if frame.len() <= MAX_FRAME_BYTES {
-            self.budget.take(frame.len());
-            let _ = self.outbox.send(frame.into());
-            return;
+            return self.writer.send(frame);
         }
         let number = self.last_stored.fetch_add(1, Ordering::Relaxed);
-        self.send_over_lane(format!("/frames/{number}"), frame.into(), frame::stored(number));
+        self.send_over_lane(
+            format!("/frames/{number}"),
+            frame.into(),
+            frame::stored(number),
+            None,
+        );
     }
 
     /// Leaves `body` with the guest, and then sends the frame that tells it so.
-    fn send_over_lane(&self, path: String, body: Bytes, notice: String) {
+    fn send_over_lane(&self, path: String, body: Bytes, notice: String, room: Option<Room>) {
         let bytes = body.len();
-        self.budget.take(bytes + notice.len());
-        let (door, outbox) = (Arc::clone(&self.door), self.outbox.clone());
+        self.budget.take(bytes);
+        let (door, writer) = (Arc::clone(&self.door), Arc::clone(&self.writer));
         let (lane, budget) = (Arc::clone(&self.lane), Arc::clone(&self.budget));
         let received = self.delivery.received.clone();
         tokio::spawn(async move {
@@ -227,9 +233,10 @@ impl Channel {
                 lane::put(&door, path, body).await
             };
             budget.give_back(bytes);
+            drop(room);
             // Nobody hears either when the process has ended.
             match taken {
-                Ok(()) => drop(outbox.send(notice.into())),
+                Ok(()) => writer.send(notice),
                 Err(error) => drop(received.send(Received::Closed(error.into())).await),
             }
         });
@@ -244,37 +251,21 @@ impl Channel {
     }
 }
 
-/// Everything that waits goes out in one flush.
-async fn write<S: AsyncRead + AsyncWrite + Unpin>(
-    mut sink: SplitSink<WebSocketStream<S>, Message>,
-    mut outgoing: mpsc::UnboundedReceiver<Utf8Bytes>,
-    budget: Arc<Budget>,
-) {
-    while let Some(frame) = outgoing.recv().await {
-        let mut bytes = frame.len();
-        let mut fed = sink.feed(Message::Text(frame)).await;
-        while let (Ok(()), Ok(frame)) = (&fed, outgoing.try_recv()) {
-            bytes += frame.len();
-            fed = sink.feed(Message::Text(frame)).await;
-        }
-        if fed.is_err() || sink.flush().await.is_err() {
-            // The reader sees the same end and reports it.
-            return;
-        }
-        budget.give_back(bytes);
+impl Drop for Channel {
+    fn drop(&mut self) {
+        self.writer.close();
     }
 }
 
-async fn read<S: AsyncRead + AsyncWrite + Unpin>(
-    mut stream: SplitStream<WebSocketStream<S>>,
-    received: mpsc::Sender<Received>,
-) {
+async fn read(mut stream: WebSocketStream<Connection>, received: mpsc::Sender<Received>) {
     let end = loop {
         let text = tokio::select! {
             message = stream.next() => match message {
                 Some(Ok(Message::Text(text))) => text,
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-                Some(Ok(Message::Binary(_))) => break frame::FrameError.into(),
+                // workerd sends nothing else, and an answer to a ping would not pass through the writer.
+                Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => {
+                    break frame::FrameError.into();
+                }
                 _ => break ChannelError::Closed,
             },
             // Nobody listens any more: drop the connection with the reader.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
 use tokio_tungstenite::tungstenite::{self, protocol::WebSocketConfig};
@@ -11,7 +10,7 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use super::lane::MAX_FRAME_BYTES;
 use super::{Channel, ChannelError};
 use crate::egress::Share;
-use crate::workerd::{Door, KEY_HEADER};
+use crate::workerd::{Connection, Door, KEY_HEADER};
 
 /// The guest sends at most 1 Mi UTF-16 units, three bytes each, in one message; past that it uses the lane.
 const MAX_MESSAGE_BYTES: usize = 3 * MAX_FRAME_BYTES + 1024;
@@ -20,33 +19,27 @@ impl Channel {
     /// `share` is what the plugin may take of the way out.
     pub(crate) async fn open(door: Arc<Door>, share: Share) -> Result<Self, ChannelError> {
         let mut request = "ws://plugin/channel".into_client_request().map_err(broken)?;
-        match &*door {
-            #[cfg(target_os = "linux")]
-            Door::Unix(socket) => {
-                let (connection, _) = shake_hands(request, socket.connect().await?).await?;
-                Ok(Self::over(connection, door, share))
-            }
-            Door::Tcp(loopback) => {
-                let key = loopback.key().ok_or(ChannelError::Stranger)?;
-                request.headers_mut().insert(KEY_HEADER, key);
-                let (connection, response) = shake_hands(request, loopback.connect().await?).await?;
-                if !loopback.is_shown_by(response.headers()) {
-                    return Err(ChannelError::Stranger);
-                }
-                Ok(Self::over(connection, door, share))
-            }
+        if let Some(loopback) = door.loopback() {
+            let key = loopback.key().ok_or(ChannelError::Stranger)?;
+            request.headers_mut().insert(KEY_HEADER, key);
+        }
+        let connection = door.connect().await?;
+        let (channel, response) = shake_hands(request, connection.clone()).await?;
+        match door.loopback() {
+            Some(loopback) if !loopback.is_shown_by(response.headers()) => Err(ChannelError::Stranger),
+            _ => Ok(Self::over(channel, connection, door, share)),
         }
     }
 }
 
-async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
+async fn shake_hands(
     request: Request,
-    stream: S,
-) -> Result<(WebSocketStream<S>, Response), ChannelError> {
+    connection: Connection,
+) -> Result<(WebSocketStream<Connection>, Response), ChannelError> {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
-    let shaken = client_async_with_config(request, stream, Some(config)).await;
+    let shaken = client_async_with_config(request, connection, Some(config)).await;
     shaken.map_err(broken)
 }
 

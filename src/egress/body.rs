@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use async_compression::tokio::bufread::{BrotliDecoder, DeflateDecoder, GzipDecoder, ZlibDecoder};
 use bytes::Bytes;
-use futures_util::stream::{self, BoxStream, StreamExt};
+use futures_util::FutureExt;
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, StreamBody};
+use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Body, Frame, Incoming};
 use hyper::header::{self, HeaderMap};
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead};
 use tokio::time::Instant;
 use tokio_util::io::{ReaderStream, StreamReader};
 
@@ -33,8 +34,12 @@ pub(crate) enum Source {
 /// What of a body the decoder gives at once.
 const CHUNK: usize = 32 * 1024;
 
-/// Codings of one body. Undici has the same bound; a chain of them is a way to make the reader work.
-const MAX_CODINGS: usize = 5;
+/// What of a body that is held is sent at once: a slow line of 100 kbit/s takes 5 s for it.
+const PIECE: usize = 64 * 1024;
+
+/// Codings of one body. Nobody means more than one; a chain of them is a way to make the reader work, and each may hold
+/// 16 MiB.
+const MAX_CODINGS: usize = 2;
 
 /// How far a request's body has come, for whoever waits for the answer.
 #[derive(Debug)]
@@ -85,12 +90,8 @@ impl Source {
             Self::None => None,
             Self::Whole(bytes) => {
                 let length = bytes.len() as u64;
-                Some((
-                    Full::new(bytes.clone())
-                        .map_err(|never| match never {})
-                        .boxed_unsync(),
-                    Some(length),
-                ))
+                let body = in_pieces(bytes.clone());
+                Some((metered(body, cap, Arc::clone(progress)), Some(length)))
             }
             Self::Stream(_) => {
                 let Self::Stream(body) = std::mem::replace(self, Self::None) else {
@@ -101,6 +102,15 @@ impl Source {
             }
         }
     }
+}
+
+/// Whoever waits for the answer sees how far it has come.
+fn in_pieces(mut bytes: Bytes) -> BoxBody {
+    let pieces = std::iter::from_fn(move || {
+        let piece = bytes.split_to(bytes.len().min(PIECE));
+        (!piece.is_empty()).then(|| Ok(Frame::data(piece)))
+    });
+    StreamBody::new(stream::iter(pieces)).boxed_unsync()
 }
 
 fn metered(body: BoxBody, cap: usize, progress: Arc<Progress>) -> BoxBody {
@@ -127,16 +137,15 @@ fn metered(body: BoxBody, cap: usize, progress: Arc<Progress>) -> BoxBody {
     StreamBody::new(stream).boxed_unsync()
 }
 
-/// A response's bytes as they were before they were coded. The cap holds on both sides of the decoder: much can decode to
-/// nothing.
-pub(super) fn decoded<G: Send + 'static>(
+/// A response's bytes as they were before they were coded. The cap holds on both sides of each decoder: much can decode
+/// to nothing, and that again.
+pub(super) fn decoded(
     body: Incoming,
-    guard: G,
-    codings: &[Coding],
+    codings: Vec<Coding>,
     cap: usize,
     idle: Duration,
 ) -> BoxStream<'static, Result<Bytes, FetchError>> {
-    let raw = stream::try_unfold((body, guard), move |(mut body, guard)| async move {
+    let raw = stream::try_unfold(body, move |mut body| async move {
         loop {
             let frame = tokio::time::timeout(idle, body.frame()).await;
             let frame = frame.map_err(|_| {
@@ -148,20 +157,39 @@ pub(super) fn decoded<G: Send + 'static>(
             let Some(frame) = frame else { return Ok(None) };
             let frame = frame.map_err(|error| io::Error::other(FetchError::Broken(chain(&error))))?;
             if let Ok(data) = frame.into_data() {
-                return Ok(Some((data, (body, guard))));
+                return Ok(Some((data, body)));
             }
         }
     });
     let raw = capped(raw.boxed(), cap);
-    if codings.is_empty() {
-        return raw.map(|piece| piece.map_err(reason)).boxed();
-    }
-    let mut reader: Reader = Box::pin(StreamReader::new(raw));
-    for coding in codings.iter().rev() {
-        reader = coding.decoder(reader);
-    }
-    let pieces = capped(ReaderStream::with_capacity(reader, CHUNK).boxed(), cap);
+    let pieces = if codings.is_empty() {
+        raw
+    } else {
+        stream::once(undone(raw, codings, cap)).try_flatten().boxed()
+    };
     pieces.map(|piece| piece.map_err(reason)).boxed()
+}
+
+/// The last coding first.
+async fn undone(raw: Pieces, codings: Vec<Coding>, cap: usize) -> io::Result<Pieces> {
+    let mut pieces = raw;
+    for (undone, coding) in codings.into_iter().rev().enumerate() {
+        if undone > 0 {
+            // What comes over the wire makes a decoder wait. What another one gives is there at once, and a decoder that
+            // makes nothing of it asks for more without end: the other tasks of this thread have their turn in between.
+            pieces = pieces
+                .then(|piece| tokio::task::yield_now().map(|()| piece))
+                .boxed();
+        }
+        let mut reader = StreamReader::new(pieces);
+        let Some(first) = reader.fill_buf().await?.first().copied() else {
+            // Some servers say of nothing how it is coded.
+            return Ok(stream::empty().boxed());
+        };
+        let decoder = coding.decoder(Box::pin(reader), first);
+        pieces = capped(ReaderStream::with_capacity(decoder, CHUNK).boxed(), cap);
+    }
+    Ok(pieces)
 }
 
 type Pieces = BoxStream<'static, io::Result<Bytes>>;
@@ -224,33 +252,18 @@ impl Coding {
         Ok(codings)
     }
 
-    fn decoder(self, reader: Reader) -> Reader {
-        fn buffered(reader: impl AsyncRead + Send + 'static) -> Reader {
-            Box::pin(BufReader::with_capacity(CHUNK, reader))
-        }
+    /// `first` is the first byte.
+    fn decoder(self, reader: Reader, first: u8) -> Pin<Box<dyn AsyncRead + Send>> {
         match self {
             Self::Gzip => {
                 let mut decoder = GzipDecoder::new(reader);
                 decoder.multiple_members(true);
-                buffered(decoder)
+                Box::pin(decoder)
             }
-            Self::Brotli => buffered(BrotliDecoder::new(reader)),
-            Self::Deflate => {
-                let pieces = stream::once(inflate(reader)).map(|opened| match opened {
-                    Ok(reader) => ReaderStream::with_capacity(reader, CHUNK).boxed(),
-                    Err(error) => stream::once(async { Err(error) }).boxed(),
-                });
-                Box::pin(StreamReader::new(pieces.flatten().boxed()))
-            }
+            Self::Brotli => Box::pin(BrotliDecoder::new(reader)),
+            // zlib's says 8, for its method, in the low half.
+            Self::Deflate if first & 0x0f == 8 => Box::pin(ZlibDecoder::new(reader)),
+            Self::Deflate => Box::pin(DeflateDecoder::new(reader)),
         }
     }
-}
-
-/// Looks at the first byte: zlib's says 8, for its method, in the low half.
-async fn inflate(mut reader: Reader) -> io::Result<Pin<Box<dyn AsyncRead + Send>>> {
-    let first = reader.fill_buf().await?.first().copied();
-    Ok(match first {
-        Some(first) if first & 0x0f != 8 => Box::pin(DeflateDecoder::new(reader)),
-        _ => Box::pin(ZlibDecoder::new(reader)),
-    })
 }

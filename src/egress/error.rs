@@ -12,6 +12,8 @@ pub(crate) enum FetchError {
     Denied(#[from] Denied),
     #[error("Invalid URL")]
     InvalidUrl,
+    #[error("fetch failed: the path and query of a URL may have at most {0} bytes")]
+    UrlTooLong(usize),
     #[error("Request cannot be constructed from a URL that includes credentials: {0}")]
     Credentials(String),
     #[error("'{0}' HTTP method is unsupported.")]

@@ -70,6 +70,11 @@ pub(super) async fn exchange(
     }
 }
 
+/// Without the host's name and what stands before it: the origin form.
+pub(super) fn target_of(url: &Url) -> &str {
+    &url[Position::BeforePath..Position::AfterQuery]
+}
+
 fn request(
     url: &Url,
     method: &Method,
@@ -80,8 +85,7 @@ fn request(
 ) -> Result<Request<super::body::BoxBody>, FetchError> {
     use http_body_util::BodyExt;
 
-    // Without the host's name and what stands before it: the origin form.
-    let path = &url[Position::BeforePath..Position::AfterQuery];
+    let path = target_of(url);
     let host = HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]);
     let mut request = Request::new(());
     *request.method_mut() = method.clone();

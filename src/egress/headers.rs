@@ -37,7 +37,7 @@ pub(super) fn outgoing(
         .iter()
         .any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     for (name, value) in given.chain(content_type.filter(|_| !is_given)) {
-        bytes += name.len() + value.len();
+        bytes += name.len() + value.chars().count();
         if bytes > MAX_HEADER_BYTES {
             return Err(FetchError::Header(format!(
                 "all of them take more than {} KiB",
@@ -151,8 +151,13 @@ mod tests {
                 "{name:?}: {value:?}"
             );
         }
-        let large = "x".repeat(MAX_HEADER_BYTES);
-        assert!(outgoing(&pairs(&[("a", &large)]), None).is_err());
+        // A character is a byte, also where UTF-8 has two.
+        for character in ["x", "é"] {
+            let largest = character.repeat(MAX_HEADER_BYTES - 1);
+            assert!(outgoing(&pairs(&[("a", &largest)]), None).is_ok());
+            let large = character.repeat(MAX_HEADER_BYTES);
+            assert!(outgoing(&pairs(&[("a", &large)]), None).is_err());
+        }
     }
 
     #[test]

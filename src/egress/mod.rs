@@ -23,7 +23,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt};
 use hyper::body::Incoming;
 use hyper::{Method, Response, StatusCode, header};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::timeout;
 use url::Url;
 
@@ -137,6 +137,7 @@ impl Egress {
         let mut url = parse(&request.url)?;
         reach.check(&url, &self.private)?;
         refuse_credentials(&url, &request.url)?;
+        refuse_length(&url)?;
         let mut method = headers::method(&request.method)?;
         let mut body = request.body;
         if matches!(method, Method::GET | Method::HEAD) && !matches!(body, Source::None) {
@@ -183,6 +184,7 @@ impl Egress {
             // Before the stream's loss is told: whether one may go there at all comes first.
             reach.check(&next, &self.private)?;
             refuse_credentials(&next, next.as_str())?;
+            refuse_length(&next)?;
             if !follow(answer.status(), &mut method, &mut headers, &url, &next) {
                 body = Source::None;
             } else if is_stream {
@@ -248,8 +250,8 @@ impl Egress {
             if hyper::body::Body::size_hint(&body).lower() > cap as u64 {
                 return Err(FetchError::ResponseTooLarge(cap));
             }
-            let pieces = decoded(body, (driver, permit), &codings, cap, self.bounds.idle);
-            Some(until(pieces, ended))
+            let pieces = decoded(body, codings, cap, self.bounds.idle);
+            Some(until(pieces, ended, (driver, permit)))
         };
         let text = head.extensions.get::<hyper::ext::ReasonPhrase>();
         let text = text.map_or_else(
@@ -292,23 +294,45 @@ fn refuse_credentials(url: &Url, text: &str) -> Result<(), FetchError> {
     }
 }
 
+/// What hyper can send, and more than servers take. Told before anything is connected to.
+const MAX_TARGET_BYTES: usize = u16::MAX as usize - 1;
+
+fn refuse_length(url: &Url) -> Result<(), FetchError> {
+    if exchange::target_of(url).len() > MAX_TARGET_BYTES {
+        Err(FetchError::UrlTooLong(MAX_TARGET_BYTES))
+    } else {
+        Ok(())
+    }
+}
+
 fn without_fragment(mut url: Url) -> Url {
     url.set_fragment(None);
     url
 }
 
-/// The pieces that come before the end of what let them come.
+/// The pieces that come before the end of what let them come. At that end, or with the stream, the connection goes: also
+/// when nobody reads.
 fn until(
     pieces: BoxStream<'static, Result<Bytes, FetchError>>,
     ended: Ended,
+    connection: (Driver, OwnedSemaphorePermit),
 ) -> BoxStream<'static, Result<Bytes, FetchError>> {
-    let both = stream::try_unfold((pieces, ended), |(mut pieces, mut ended)| async move {
+    let (mut over, is_over) = oneshot::channel::<()>();
+    tokio::spawn(async move {
+        tokio::select! {
+            biased;
+            () = ended => {}
+            () = over.closed() => {}
+        }
+        drop(connection);
+    });
+    let both = stream::try_unfold((pieces, is_over), |(mut pieces, mut is_over)| async move {
         let piece = tokio::select! {
             biased;
-            () = &mut ended => return Err(FetchError::Over),
+            _ = &mut is_over => return Err(FetchError::Over),
             piece = pieces.next() => piece.transpose()?,
         };
-        Ok(piece.map(|piece| (piece, (pieces, ended))))
+        Ok(piece.map(|piece| (piece, (pieces, is_over))))
     });
     both.boxed()
 }

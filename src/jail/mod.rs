@@ -2,9 +2,13 @@
 //! launcher puts it up; `docs/security.md` says what each layer is for.
 
 mod kernel;
+mod loss;
 mod report;
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 pub use self::kernel::{Kernel, Landlock, Obstacle};
+pub(crate) use self::loss::Loss;
 pub use self::report::{JailReport, LayerReport};
 
 use crate::error::{Error, ErrorCode};
@@ -86,10 +90,13 @@ impl Layer {
     }
 }
 
-/// What the launcher is told to put up.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What the launcher is told to put up, and what came of it. Clones are of the same jail.
+#[derive(Debug, Clone)]
 pub struct Jail {
     argument: String,
+    possible: JailReport,
+    /// What the last start lacked of what is possible.
+    lost: Arc<Mutex<Vec<Loss>>>,
 }
 
 impl Jail {
@@ -106,7 +113,35 @@ impl Jail {
         let names: Vec<_> = asked.map(Layer::name).collect();
         Self {
             argument: format!("{policy}:{}", names.join(",")),
+            possible: JailReport::new(mode, kernel),
+            lost: Arc::default(),
         }
+    }
+
+    /// Of processes that the launcher does not start.
+    #[must_use]
+    pub fn without(mode: Mode, kernel: &Kernel, reason: &str) -> Self {
+        Self {
+            argument: "try:".to_owned(),
+            possible: JailReport::without(mode, kernel, reason),
+            lost: Arc::default(),
+        }
+    }
+
+    /// What holds: what the kernel can do, without what the launcher could not put up the last time.
+    #[must_use]
+    pub fn report(&self) -> JailReport {
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        self.possible.clone().lacking(&lost)
+    }
+
+    /// A start lacked these layers. Gives what is to be said of it, once.
+    pub(crate) fn came_to(&self, lost: Vec<Loss>) -> Option<String> {
+        let mut known = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = *known != lost;
+        *known = lost;
+        drop(known);
+        self.report().missing().filter(|_| is_news)
     }
 
     /// The launcher's second argument.
@@ -155,5 +190,31 @@ mod tests {
             Jail::new(Mode::Auto, &bare, true).argument,
             "strict:limits,capabilities"
         );
+    }
+
+    #[test]
+    fn what_the_launcher_lost_is_reported_until_a_start_has_it_and_is_news_once() {
+        let jail = Jail::new(Mode::Auto, &Kernel::of_tests(Landlock::Abi(7), None), false);
+        assert_eq!((jail.report().missing(), jail.came_to(Vec::new())), (None, None));
+        let lost = || {
+            let reason = "it is a script".to_owned();
+            vec![Loss {
+                layer: Layer::Files,
+                reason,
+            }]
+        };
+        let said = "files (it could not be put up at the last start: it is a script)";
+        assert_eq!(jail.clone().came_to(lost()).as_deref(), Some(said));
+        assert_eq!(jail.came_to(lost()), None);
+        assert_eq!(jail.report().missing().as_deref(), Some(said));
+        let [_, _, files, network, ..] = &jail.report().layers[..] else {
+            panic!("all layers are told");
+        };
+        assert_eq!(
+            (files.obstacle.is_some(), network.obstacle.is_some()),
+            (true, false)
+        );
+        jail.came_to(Vec::new());
+        assert_eq!(jail.report().missing(), None);
     }
 }

@@ -1,13 +1,16 @@
 //! What holds of the jail and what does not, with the reason and the remedy: for `status()`, the log and
 //! `unavailableReason()`.
 
-use super::{Kernel, Landlock, Layer, Mode, Obstacle};
+use super::{Kernel, Landlock, Layer, Loss, Mode, Obstacle};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JailReport {
     pub mode: Mode,
     /// Every layer, always in the same order.
     pub layers: Vec<LayerReport>,
+    /// The version of the kernel's Landlock, whatever the mode; `None` when it has none.
+    pub landlock_abi: Option<u32>,
+    pub has_seccomp: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,23 +35,34 @@ impl JailReport {
         Self {
             mode,
             layers: layers.into(),
+            landlock_abi: match kernel.landlock {
+                Landlock::Abi(abi) => Some(abi),
+                Landlock::Without(_) => None,
+            },
+            has_seccomp: kernel.no_seccomp.is_none(),
         }
     }
 
     /// Of processes that the launcher does not start: whatever the kernel has, none of it is put up.
     #[must_use]
-    pub fn without(mode: Mode, reason: &str) -> Self {
-        let layers = Layer::ALL.map(|layer| LayerReport {
-            layer,
-            obstacle: Some(match mode {
-                Mode::Off => OFF.to_owned(),
-                Mode::Auto | Mode::Require => reason.to_owned(),
-            }),
-        });
-        Self {
-            mode,
-            layers: layers.into(),
+    pub fn without(mode: Mode, kernel: &Kernel, reason: &str) -> Self {
+        let mut report = Self::new(mode, kernel);
+        if mode != Mode::Off {
+            for layer in &mut report.layers {
+                layer.obstacle = Some(reason.to_owned());
+            }
         }
+        report
+    }
+
+    /// The same, but for layers that were lost at a start.
+    pub(super) fn lacking(mut self, lost: &[Loss]) -> Self {
+        for report in &mut self.layers {
+            if let Some(Loss { reason, .. }) = lost.iter().find(|loss| loss.layer == report.layer) {
+                report.obstacle = Some(format!("it could not be put up at the last start: {reason}"));
+            }
+        }
+        self
     }
 
     /// What is missing, as a fragment without a full stop; `None` when nothing is.
@@ -167,15 +181,33 @@ mod tests {
 
     #[test]
     fn without_the_launcher_nothing_holds_and_the_reason_is_said_once() {
-        let report = JailReport::without(Mode::Require, "there is no launcher");
+        let kernel = Kernel::of_tests(Landlock::Abi(7), None);
+        let report = JailReport::without(Mode::Require, &kernel, "there is no launcher");
         assert_eq!(holding(&report), Vec::<&str>::new());
         let all = "limits, capabilities, files, network, scope, calls";
         assert_eq!(report.missing().unwrap(), format!("{all} (there is no launcher)"));
+        let off = JailReport::without(Mode::Off, &kernel, "there is no launcher");
         assert_eq!(
-            JailReport::without(Mode::Off, "there is no launcher")
-                .missing()
-                .unwrap(),
+            off.missing().unwrap(),
             format!("{all} (EMDASH_SANDBOX_JAIL is off)")
+        );
+    }
+
+    #[test]
+    fn another_system_has_no_layer_and_the_report_says_so() {
+        let other = Obstacle::OtherSystem;
+        let kernel = Kernel::of_tests(Landlock::Without(other), Some(other));
+        for layer in [Layer::Files, Layer::Network, Layer::Scope, Layer::Calls] {
+            assert_eq!(
+                obstacle(layer, &kernel).as_deref(),
+                Some("only Linux has it"),
+                "{layer:?}"
+            );
+        }
+        let missing = JailReport::new(Mode::Auto, &kernel).missing().unwrap();
+        assert!(
+            missing.ends_with("files, network, scope, calls (only Linux has it)"),
+            "{missing}"
         );
     }
 
@@ -183,6 +215,7 @@ mod tests {
     fn off_is_off_whatever_the_kernel_has() {
         let report = JailReport::new(Mode::Off, &Kernel::of_tests(Landlock::Abi(7), None));
         assert_eq!(holding(&report), Vec::<&str>::new());
+        assert_eq!((report.landlock_abi, report.has_seccomp), (Some(7), true));
         assert_eq!(
             report.missing().unwrap(),
             "limits, capabilities, files, network, scope, calls (EMDASH_SANDBOX_JAIL is off)"

@@ -1,9 +1,12 @@
 //! What an invocation is charged of its process's processor time. Pure: it is told how much the process has used.
 //!
 //! One process serves several invocations, and nobody can tell from outside which of them a moment of it was for. So the
-//! time between two looks at the clock is divided equally among those that were open, as if each had run in turn. Shares
-//! are kept as one running total: an invocation's charge is what the total has grown by since it began. The oldest one
-//! open is therefore the one that is charged most.
+//! time between two looks at the clock is divided equally among those that were open and wait for nothing of the host's, as
+//! if each had run in turn; among all, where all wait. Shares are kept as running totals, one of those that run and one of
+//! those that wait: what an invocation is charged is what the total of its side has grown by.
+//!
+//! A plugin that spins reads no message, so what it is asked meanwhile must not share with it for ever: what is used
+//! without a word of the guest is counted besides, as [`CpuAccount::heard`] says.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -47,17 +50,44 @@ impl CpuRule {
 #[derive(Debug)]
 pub(crate) struct CpuAccount {
     rule: CpuRule,
+    wall_time: Duration,
     /// The process's clock, when it was read last.
     used: Duration,
-    /// What a single invocation that was open all along would be charged.
-    total: Duration,
-    /// The total when each of the open ones began.
-    open: BTreeMap<u64, Duration>,
-    /// The last one that ended, when none is open: what it left running is charged to it.
-    lingering: Option<(u64, Duration)>,
+    /// What a single invocation would be charged that was open, and ran, all along.
+    ran: Duration,
+    /// The same of one that waited all along.
+    waited: Duration,
+    open: BTreeMap<u64, Share>,
+    /// How many of the open ones wait for nothing.
+    running: u32,
+    /// The last one that ended, when none is open, and what it has been charged: what it left running is charged to it.
+    lingering: Option<(u64, Share)>,
+    silence: Silence,
     /// Of [`CpuRule::Average`]; below zero when overdrawn.
     credit: f64,
     credited_at: Instant,
+}
+
+/// An open invocation's.
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    /// What it was charged on the other side, and on this one before.
+    before: Duration,
+    /// What the total of its side was when it came there.
+    since: Duration,
+    /// Answers of the host that it waits for.
+    waits_for: u32,
+}
+
+/// The time since the guest was last heard.
+#[derive(Debug)]
+struct Silence {
+    /// What the process's clock showed when somebody was open in it, and it was read first; `None` before that.
+    since: Option<Duration>,
+    /// How many were open when it began: each of them may use the limit without a word.
+    open: u32,
+    /// The oldest one that was open in it.
+    oldest: Option<u64>,
 }
 
 /// An invocation that used more than it may.
@@ -66,19 +96,35 @@ pub(crate) struct Overdrawn {
     pub(crate) invocation: u64,
 }
 
+/// How an invocation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Answered,
+    /// Its time was up first.
+    Expired,
+}
+
 impl CpuAccount {
     /// `used` is what the process's clock shows now.
-    pub(crate) fn new(rule: CpuRule, used: Duration, now: Instant) -> Self {
+    pub(crate) fn new(rule: CpuRule, wall_time: Duration, used: Duration, now: Instant) -> Self {
         let credit = match rule {
             CpuRule::Average(average) => (average * BURST).as_secs_f64(),
             CpuRule::Exact(_) => 0.0,
         };
         Self {
             rule,
+            wall_time,
             used,
-            total: Duration::ZERO,
+            ran: Duration::ZERO,
+            waited: Duration::ZERO,
             open: BTreeMap::new(),
+            running: 0,
             lingering: None,
+            silence: Silence {
+                since: None,
+                open: 0,
+                oldest: None,
+            },
             credit,
             credited_at: now,
         }
@@ -87,39 +133,130 @@ impl CpuAccount {
     /// Numbers rise.
     pub(crate) fn begin(&mut self, invocation: u64, used: Duration, now: Instant) {
         self.charge(used);
+        self.refill(now);
         self.lingering = None;
-        self.open.insert(invocation, self.total);
-        if let CpuRule::Average(average) = self.rule {
-            self.refill(now);
-            self.add(average, 1.0);
+        let share = Share {
+            before: Duration::ZERO,
+            since: self.ran,
+            waits_for: 0,
+        };
+        self.open.insert(invocation, share);
+        self.running += 1;
+        if self.silence.oldest.is_none() {
+            self.silence.oldest = Some(invocation);
+            self.silence.since = Some(self.used);
         }
     }
 
-    pub(crate) fn end(&mut self, invocation: u64, used: Duration) {
+    pub(crate) fn end(&mut self, invocation: u64, end: End, used: Duration) {
         self.charge(used);
-        let began = self.open.remove(&invocation);
-        if self.open.is_empty() {
-            self.lingering = began.map(|began| (invocation, began)).or(self.lingering);
+        let Some(mut share) = self.open.remove(&invocation) else {
+            return;
+        };
+        if share.waits_for == 0 {
+            self.running -= 1;
         }
+        if end == End::Answered {
+            self.silence.oldest = self.open.keys().next().copied();
+            // Paid for when it is answered: what a plugin that spins is asked must not keep it spinning.
+            if let CpuRule::Average(average) = self.rule {
+                self.add(average, 1.0);
+            }
+        }
+        if self.open.is_empty() {
+            share = Share {
+                before: self.charged(share),
+                since: self.ran,
+                waits_for: 0,
+            };
+            self.lingering = Some((invocation, share));
+        }
+    }
+
+    /// An open invocation waits for one more answer of the host. Who waits mostly uses nothing.
+    pub(crate) fn waits(&mut self, invocation: u64) {
+        let Some(mut share) = self.open.get(&invocation).copied() else {
+            return;
+        };
+        if share.waits_for == 0 {
+            share.before = self.charged(share);
+            share.since = self.waited;
+            self.running -= 1;
+        }
+        share.waits_for += 1;
+        self.open.insert(invocation, share);
+    }
+
+    /// One of the answers that it waits for is there.
+    pub(crate) fn resumes(&mut self, invocation: u64) {
+        let Some(mut share) = self.open.get(&invocation).copied() else {
+            return;
+        };
+        if share.waits_for == 1 {
+            share.before = self.charged(share);
+            share.since = self.ran;
+            self.running += 1;
+        }
+        share.waits_for = share.waits_for.saturating_sub(1);
+        self.open.insert(invocation, share);
+    }
+
+    /// The guest has said something, so whatever ran has let others run. Where an invocation may use an exact limit, all
+    /// that were open then, and two that came later, may use as much each before the guest has to be heard again; and none
+    /// of them has any time left once they have used the wall time.
+    pub(crate) fn heard(&mut self) {
+        self.silence = Silence {
+            since: None,
+            open: u32::try_from(self.open.len()).unwrap_or(u32::MAX),
+            oldest: self.open.keys().next().copied(),
+        };
     }
 
     /// Who has used more than they may, by now.
     pub(crate) fn check(&mut self, used: Duration, now: Instant) -> Option<Overdrawn> {
         self.charge(used);
         self.refill(now);
-        let (invocation, _) = self.payer()?;
-        (self.left() == Duration::ZERO).then_some(Overdrawn { invocation })
+        let overdrawn = |invocation| Some(Overdrawn { invocation });
+        match self.payer() {
+            Some((invocation, share)) if self.left_of(share) == Duration::ZERO => overdrawn(invocation),
+            _ if self.left_in_silence() == Duration::ZERO => overdrawn(self.silence.oldest?),
+            _ => None,
+        }
     }
 
     /// What may be used before somebody is overdrawn. Several may use more than one together.
     pub(crate) fn left(&self) -> Duration {
-        match (self.rule, self.payer()) {
-            (CpuRule::Exact(limit), Some((_, began))) => {
-                limit.saturating_sub(self.total.saturating_sub(began))
-            }
-            (CpuRule::Exact(limit), None) => limit,
-            (CpuRule::Average(_), _) => Duration::from_secs_f64(self.credit.max(0.0)),
+        let left = match self.rule {
+            CpuRule::Exact(limit) => self.payer().map_or(limit, |(_, share)| self.left_of(share)),
+            CpuRule::Average(_) => self.left_of(NOTHING),
+        };
+        left.min(self.left_in_silence())
+    }
+
+    fn left_of(&self, share: Share) -> Duration {
+        match self.rule {
+            CpuRule::Exact(limit) => limit.saturating_sub(self.charged(share)),
+            CpuRule::Average(_) => Duration::from_secs_f64(self.credit.max(0.0)),
         }
+    }
+
+    fn left_in_silence(&self) -> Duration {
+        let (CpuRule::Exact(limit), Some(since), Some(_)) =
+            (self.rule, self.silence.since, self.silence.oldest)
+        else {
+            return Duration::MAX;
+        };
+        let most = limit.saturating_mul(self.silence.open.saturating_add(2));
+        let bound = most.min(limit.max(self.wall_time));
+        bound.saturating_sub(self.used.saturating_sub(since))
+    }
+
+    fn charged(&self, share: Share) -> Duration {
+        let total = match share.waits_for {
+            0 => self.ran,
+            _ => self.waited,
+        };
+        share.before + total.saturating_sub(share.since)
     }
 
     /// What the process's clock showed when it was read last.
@@ -131,20 +268,32 @@ impl CpuAccount {
         !self.open.is_empty()
     }
 
-    /// Whoever is charged most.
-    pub(crate) fn payer(&self) -> Option<(u64, Duration)> {
-        let oldest = self
-            .open
-            .first_key_value()
-            .map(|(number, began)| (*number, *began));
-        oldest.or(self.lingering)
+    /// The number of whoever is charged most.
+    pub(crate) fn first_to_pay(&self) -> Option<u64> {
+        self.payer().map(|(number, _)| number)
+    }
+
+    /// Whoever is charged most; of several the oldest.
+    fn payer(&self) -> Option<(u64, Share)> {
+        let open = self.open.iter().map(|(number, share)| (*number, *share));
+        let most = open.reduce(|most, other| match self.charged(other.1) > self.charged(most.1) {
+            true => other,
+            false => most,
+        });
+        most.or(self.lingering)
     }
 
     fn charge(&mut self, used: Duration) {
         let delta = used.saturating_sub(self.used);
         self.used = self.used.max(used);
-        let sharers = u32::try_from(self.open.len().max(1)).unwrap_or(u32::MAX);
-        self.total += delta / sharers;
+        if self.silence.oldest.is_some() {
+            self.silence.since.get_or_insert(self.used);
+        }
+        match u32::try_from(self.open.len()).unwrap_or(u32::MAX) {
+            0 => self.ran += delta,
+            all if self.running == 0 => self.waited += delta / all,
+            _ => self.ran += delta / self.running,
+        }
         if matches!(self.rule, CpuRule::Average(_)) {
             self.credit -= delta.as_secs_f64();
         }
@@ -163,6 +312,13 @@ impl CpuAccount {
         self.credit = (self.credit + average * times).min(average * f64::from(BURST));
     }
 }
+
+/// For the average, which all share.
+const NOTHING: Share = Share {
+    before: Duration::ZERO,
+    since: Duration::ZERO,
+    waits_for: 0,
+};
 
 #[cfg(test)]
 #[path = "cpu_tests.rs"]

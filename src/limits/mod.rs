@@ -1,12 +1,14 @@
 //! The limits of a plugin as checked types. `docs/architecture.md` and the README say which of them hold today.
 
 pub(crate) mod cpu;
+mod enforcement;
 pub(crate) mod sizes;
 mod timing;
 
 use std::time::Duration;
 
 pub use self::cpu::CpuRule;
+pub(crate) use self::enforcement::Enforcement;
 use self::sizes::{CLOUDFLARE_VALUE_BYTES, MAX_VALUE_BYTES};
 pub use self::timing::Timing;
 use crate::error::{Error, ErrorCode};
@@ -48,8 +50,8 @@ const MAX_UPLOAD_MB: f64 = 16.0;
 /// EmDash's cap, each way.
 const MAX_FETCH_MB: f64 = 8.0;
 
-/// Until their answers have been read; further fetches wait. A compressed answer may take 16 MiB while it is decoded, so
-/// this is also a bound of memory.
+/// Until their answers have been read; further fetches wait. An answer may take 16 MiB for each of its two codings while it
+/// is decoded, so this is also a bound of memory.
 pub(crate) const CONNECTIONS: usize = 16;
 
 /// The same on Cloudflare.
@@ -95,14 +97,14 @@ impl Limits {
         let is_exact = preset_is_exact(wanted.preset.as_deref())?;
         let cpu_is_set = is_exact || wanted.cpu_ms.is_some();
         let cpu = from_ms(within(wanted.cpu_ms, CPU_MS, 1.0, MAX_TIME_MS)?);
-        let memory = within(wanted.memory_mb, MEMORY_MB, MIN_MEMORY_MB, MAX_MEMORY_MB)?;
+        let memory = whole(wanted.memory_mb, MEMORY_MB, MIN_MEMORY_MB, MAX_MEMORY_MB)?;
         let subrequests = match is_exact {
             true => f64::from(DOCUMENTED_SUBREQUESTS),
             false => SUBREQUESTS,
         };
-        let subrequests = within(wanted.subrequests, subrequests, 1.0, MAX_SUBREQUESTS)?;
-        let wall_time = within(wanted.wall_time_ms, WALL_TIME_MS, 1.0, MAX_TIME_MS)?;
-        let max_upload = within(wanted.max_upload_mb, MAX_UPLOAD_MB, 1.0, LARGEST_UPLOAD_MB)?;
+        let subrequests = whole(wanted.subrequests, subrequests, 1.0, MAX_SUBREQUESTS)?;
+        let wall_time = wall_time(wanted.wall_time_ms)?;
+        let max_upload = upload_bytes(wanted.max_upload_mb)?;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -116,8 +118,8 @@ impl Limits {
             },
             memory_mb: memory as u32,
             subrequests: subrequests as u32,
-            wall_time: from_ms(wall_time),
-            max_upload: (max_upload * 1024.0 * 1024.0) as usize,
+            wall_time,
+            max_upload,
             max_fetch: fetch_bytes(wanted.max_fetch_mb)?,
             connections: if is_exact {
                 CLOUDFLARE_CONNECTIONS
@@ -185,6 +187,28 @@ pub(crate) fn fetch_bytes(mb: Option<Given>) -> Result<usize, Error> {
     Ok((mb * 1024.0 * 1024.0) as usize)
 }
 
+/// [`Limits::max_upload`] alone, for who serves no process.
+///
+/// # Errors
+/// When the number is none that it may be.
+pub(crate) fn upload_bytes(mb: Option<Given>) -> Result<usize, Error> {
+    let mb = within(mb, MAX_UPLOAD_MB, 1.0, LARGEST_UPLOAD_MB)?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "within its bounds it fits"
+    )]
+    Ok((mb * 1024.0 * 1024.0) as usize)
+}
+
+/// [`Limits::wall_time`] alone.
+///
+/// # Errors
+/// When the number is none that it may be.
+pub(crate) fn wall_time(ms: Option<Given>) -> Result<Duration, Error> {
+    Ok(from_ms(within(ms, WALL_TIME_MS, 1.0, MAX_TIME_MS)?))
+}
+
 fn from_ms(ms: f64) -> Duration {
     Duration::from_secs_f64(ms / 1000.0)
 }
@@ -202,6 +226,19 @@ fn within(given: Option<Given>, default: f64, min: f64, max: f64) -> Result<f64,
             ErrorCode::InvalidOption,
             format!("{name} must be a number from {min} to {max}, not {value}"),
         )),
+    }
+}
+
+/// As [`within`], of what is counted in one piece.
+fn whole(given: Option<Given>, default: f64, min: f64, max: f64) -> Result<f64, Error> {
+    let name = given.as_ref().map(|given| given.name.clone());
+    let value = within(given, default, min, max)?;
+    match name {
+        Some(name) if value.fract() != 0.0 => Err(Error::new(
+            ErrorCode::InvalidOption,
+            format!("{name} must be a whole number, not {value}"),
+        )),
+        _ => Ok(value),
     }
 }
 
@@ -273,6 +310,22 @@ mod tests {
             );
             let error = Timing::new(given("EMDASH_X", wrong), None).unwrap_err();
             assert!(error.message.starts_with("EMDASH_X must be"), "{error}");
+        }
+    }
+
+    #[test]
+    fn half_a_megabyte_or_call_is_refused_because_it_would_be_cut_off_without_a_word() {
+        for (memory_mb, subrequests) in [(given("half", 64.5), None), (None, given("half", 2.5))] {
+            let wanted = Wanted {
+                memory_mb,
+                subrequests,
+                ..Wanted::default()
+            };
+            let error = Limits::new(wanted).unwrap_err();
+            assert!(
+                error.message.starts_with("half must be a whole number, not "),
+                "{error}"
+            );
         }
     }
 

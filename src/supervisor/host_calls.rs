@@ -4,15 +4,17 @@ use std::collections::{HashMap, VecDeque};
 
 use tokio::time::Instant;
 
+use crate::channel::Room;
+
 /// Operations of one plugin that may be under way or queued; past it the plugin's frames are not read.
 const MAX_CALLS: usize = 256;
 
-/// What their arguments may take together, for the same reason.
+/// What their arguments may take together, for the same reason. Files have a bound of their own.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// Operations of one invocation that are under way at once; further ones wait for their turn. More at once make a
 /// database no faster, and make whoever else asks it wait.
-const MAX_CALLS_OF_ONE: usize = 32;
+pub(super) const MAX_CALLS_OF_ONE: usize = 32;
 
 /// Numbered by us: the guest's own numbers may come twice. `W` is the work that waits for its turn.
 #[derive(Debug)]
@@ -21,10 +23,12 @@ pub(super) struct HostCalls<W> {
     calls: HashMap<u64, HostCall>,
     by_invocation: HashMap<u64, Turns<W>>,
     bytes: usize,
+    /// Before this none of them is overdue.
+    earliest: Option<Instant>,
 }
 
 /// A call of the guest that is for the host to answer.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct HostCall {
     /// The guest's number of it.
     pub(super) call: u64,
@@ -33,6 +37,8 @@ pub(super) struct HostCall {
     pub(super) until: Instant,
     /// What its arguments take.
     pub(super) bytes: usize,
+    /// What a file that it brings, or asks for, takes of its plugin's share.
+    pub(super) file: Option<Room>,
 }
 
 #[derive(Debug)]
@@ -48,6 +54,7 @@ impl<W> Default for HostCalls<W> {
             calls: HashMap::new(),
             by_invocation: HashMap::new(),
             bytes: 0,
+            earliest: None,
         }
     }
 }
@@ -57,8 +64,10 @@ impl<W> HostCalls<W> {
     pub(super) fn begin(&mut self, call: HostCall, work: impl FnOnce(u64) -> W) -> Option<W> {
         self.last += 1;
         self.bytes += call.bytes;
+        let invocation = call.invocation;
+        self.earliest = Some(self.earliest.map_or(call.until, |until| until.min(call.until)));
         self.calls.insert(self.last, call);
-        let turns = self.by_invocation.entry(call.invocation).or_insert(Turns {
+        let turns = self.by_invocation.entry(invocation).or_insert(Turns {
             under_way: 0,
             waiting: VecDeque::new(),
         });
@@ -70,9 +79,9 @@ impl<W> HostCalls<W> {
         None
     }
 
-    /// The guest's number of a call that has been answered, and the work whose turn it is now. `None` when nobody waits
-    /// for the answer any more.
-    pub(super) fn end(&mut self, number: u64) -> Option<(u64, Option<W>)> {
+    /// The guest's number of a call that has been answered, its invocation, and the work whose turn it is now. `None` when
+    /// nobody waits for the answer any more.
+    pub(super) fn end(&mut self, number: u64) -> Option<(u64, u64, Option<W>)> {
         let HostCall {
             call,
             invocation,
@@ -80,7 +89,19 @@ impl<W> HostCalls<W> {
             ..
         } = self.calls.remove(&number)?;
         self.bytes -= bytes;
-        Some((call, self.next_of(invocation)))
+        if self.calls.is_empty() {
+            self.earliest = None;
+        }
+        Some((call, invocation, self.next_of(invocation)))
+    }
+
+    /// The guest's number of a call that is under way.
+    pub(super) fn guests(&self, number: u64) -> Option<u64> {
+        self.calls.get(&number).map(|call| call.call)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
     }
 
     fn next_of(&mut self, invocation: u64) -> Option<W> {
@@ -104,20 +125,23 @@ impl<W> HostCalls<W> {
             // All calls of an invocation have the same time, but for some milliseconds.
             self.by_invocation.remove(&call.invocation);
         }
+        self.earliest = self.calls.values().map(|call| call.until).min();
         overdue.into_iter().map(|(_, call)| call.call).collect()
     }
 
-    /// When [`HostCalls::take_overdue`] would make room, where there is none.
-    pub(super) fn next_room(&self) -> Option<Instant> {
-        match self.has_room() {
-            true => None,
-            false => self.calls.values().map(|call| call.until).min(),
-        }
+    /// When [`HostCalls::take_overdue`] is to be called; there may be nothing to take by then.
+    pub(super) fn next_overdue(&self) -> Option<Instant> {
+        self.earliest
     }
 
     /// The invocation that made a call which is under way, by our number of it.
     pub(super) fn invocation_of(&self, number: u64) -> Option<u64> {
         self.calls.get(&number).map(|call| call.invocation)
+    }
+
+    /// What the file of a call that is under way takes.
+    pub(super) fn room_of(&self, number: u64) -> Option<Room> {
+        self.calls.get(&number)?.file.clone()
     }
 
     /// Whether nothing is under way but what these invocations asked for.
@@ -141,6 +165,7 @@ impl<W> HostCalls<W> {
         self.calls.clear();
         self.by_invocation.clear();
         self.bytes = 0;
+        self.earliest = None;
     }
 }
 
@@ -156,6 +181,7 @@ mod tests {
             invocation,
             until: Instant::now() + Duration::from_secs(30),
             bytes: 0,
+            file: None,
         }
     }
 
@@ -168,8 +194,8 @@ mod tests {
     fn an_answer_finds_its_call_once() {
         let mut calls = HostCalls::default();
         let (first, second) = (begin(&mut calls, call(7, 1)), begin(&mut calls, call(7, 1)));
-        assert_eq!((calls.end(second), calls.end(second)), (Some((7, None)), None));
-        assert_eq!(calls.end(first), Some((7, None)));
+        assert_eq!((calls.end(second), calls.end(second)), (Some((7, 1, None)), None));
+        assert_eq!(calls.end(first), Some((7, 1, None)));
         assert!(calls.is_empty() && calls.by_invocation.is_empty());
     }
 
@@ -201,9 +227,9 @@ mod tests {
             calls.begin(call(9, 2), |work| work).is_some(),
             "another invocation's turn"
         );
-        assert_eq!(calls.end(1), Some((1, Some(most + 1))));
-        assert_eq!(calls.end(2), Some((2, Some(most + 2))));
-        assert_eq!(calls.end(3), Some((3, None)));
+        assert_eq!(calls.end(1), Some((1, 1, Some(most + 1))));
+        assert_eq!(calls.end(2), Some((2, 1, Some(most + 2))));
+        assert_eq!(calls.end(3), Some((3, 1, None)));
         assert!(
             calls.begin(call(9, 1), |work| work).is_some(),
             "a turn is free again"
@@ -225,17 +251,45 @@ mod tests {
                 },
             );
         }
-        assert_eq!(calls.next_room(), Some(until));
+        assert_eq!(calls.next_overdue(), Some(until));
         assert!(calls.take_overdue(start).is_empty());
+        assert_eq!(calls.next_overdue(), Some(until));
         let mut overdue = calls.take_overdue(until);
         overdue.sort_unstable();
         assert_eq!(overdue, (0..MAX_CALLS as u64).collect::<Vec<_>>());
         assert!(calls.has_room() && calls.is_empty() && calls.by_invocation.is_empty());
+        assert_eq!(calls.next_overdue(), None);
         assert_eq!(
             calls.end(1),
             None,
             "an answer that comes all the same is nobody's"
         );
+    }
+
+    #[test]
+    fn what_waits_is_told_when_its_time_is_over_also_while_there_is_room() {
+        let (start, mut calls) = (Instant::now(), HostCalls::default());
+        let second = Duration::from_secs(1);
+        for (number, until) in [(1, 3), (2, 1), (3, 2)] {
+            let until = start + second * until;
+            begin(
+                &mut calls,
+                HostCall {
+                    until,
+                    ..call(number, number)
+                },
+            );
+        }
+        assert!(calls.has_room());
+        for (number, at) in [(2, 1), (3, 2), (1, 3)] {
+            let at = start + second * at;
+            assert_eq!(calls.next_overdue(), Some(at));
+            assert_eq!(calls.take_overdue(at), [number]);
+        }
+        assert_eq!(calls.next_overdue(), None);
+        let number = begin(&mut calls, call(4, 4));
+        calls.end(number);
+        assert_eq!(calls.next_overdue(), None, "nobody waits");
     }
 
     #[test]
@@ -251,6 +305,6 @@ mod tests {
         calls.clear();
         assert!(calls.has_room());
         let after = begin(&mut calls, call(1, 1));
-        assert_eq!((calls.end(before), calls.end(after)), (None, Some((1, None))));
+        assert_eq!((calls.end(before), calls.end(after)), (None, Some((1, 1, None))));
     }
 }

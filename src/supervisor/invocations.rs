@@ -18,8 +18,9 @@ pub(super) struct Waiting {
 
 /// Numbers are given in order and every invocation has the same time, so the order of numbers is that of deadlines.
 ///
-/// An answer does not end an invocation's authority (work that the handler did not await may finish), yet nothing is
-/// kept for each answered one: `begun` notes which number came when, at a resolution that bounds its length.
+/// An answer does not end an invocation's authority (work that the handler did not await may finish), yet of each answered
+/// one nothing is kept but how many subrequests it has made, where it has made some: `begun` notes which number came when,
+/// at a resolution that bounds its length.
 #[derive(Debug)]
 pub(super) struct Invocations {
     wall_time: Duration,
@@ -33,12 +34,8 @@ pub(super) struct Invocations {
 struct Begun {
     first: u64,
     at: Instant,
-    /// How many began in this stretch.
-    count: u32,
-    /// The subrequests of those of them that have been answered, and may make all together as many as each alone.
-    subrequests: u64,
-    /// Those of them that had made all of theirs, and take no part in what the others have left.
-    spent: Vec<u64>,
+    /// The subrequests of those of this stretch that have been answered and have made any.
+    answered: Vec<(u64, u32)>,
 }
 
 /// An answered invocation may lose its authority this much early. At 30 s of wall time it bounds the list at 3,000.
@@ -55,6 +52,11 @@ impl Invocations {
         }
     }
 
+    /// The number of the next one.
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
     /// Its number.
     pub(super) fn begin(&mut self, request: u64, name: String, now: Instant) -> u64 {
         let number = self.next;
@@ -68,13 +70,8 @@ impl Invocations {
             self.begun.push_back(Begun {
                 first: number,
                 at: now,
-                count: 0,
-                subrequests: 0,
-                spent: Vec::new(),
+                answered: Vec::new(),
             });
-        }
-        if let Some(begun) = self.begun.back_mut() {
-            begun.count += 1;
         }
         let waiting = Waiting {
             request,
@@ -89,36 +86,34 @@ impl Invocations {
     /// Whom the answer is for; `None` when nobody waits for it: it timed out, or was never asked.
     pub(super) fn answer(&mut self, number: u64) -> Option<Waiting> {
         let waiting = self.waiting.remove(&number)?;
-        if let Some(index) = self.stretch_of(number) {
-            let begun = &mut self.begun[index];
-            begun.subrequests += u64::from(waiting.subrequests);
-            if waiting.subrequests >= self.subrequests {
-                begun.spent.push(number);
-            }
+        if waiting.subrequests > 0
+            && let Some(index) = self.stretch_of(number)
+        {
+            self.begun[index].answered.push((number, waiting.subrequests));
         }
         Some(waiting)
     }
 
-    /// Counts one more call that leaves the isolate. How many that makes, or `None` when the invocation has had all.
-    pub(super) fn charge(&mut self, number: u64) -> Option<u64> {
-        let limit = u64::from(self.subrequests);
-        if let Some(waiting) = self.waiting.get_mut(&number) {
-            let count = u64::from(waiting.subrequests) + 1;
-            return (count <= limit).then(|| {
-                waiting.subrequests += 1;
-                count
-            });
-        }
-        let index = self.stretch_of(number).filter(|_| number < self.next)?;
-        let begun = &mut self.begun[index];
-        let count = begun.subrequests + 1;
-        if begun.spent.contains(&number) {
-            return None;
-        }
-        (count <= limit * u64::from(begun.count)).then(|| {
-            begun.subrequests = count;
-            // On average of those that share it.
-            count.div_ceil(u64::from(begun.count))
+    /// Counts one more call that leaves the isolate. How many that makes, or `None` when the invocation has had all, or
+    /// never was.
+    pub(super) fn charge(&mut self, number: u64) -> Option<u32> {
+        let limit = self.subrequests;
+        let made = match self.waiting.get_mut(&number) {
+            Some(waiting) => &mut waiting.subrequests,
+            None => {
+                let index = self.stretch_of(number).filter(|_| number < self.next)?;
+                let answered = &mut self.begun[index].answered;
+                let known = answered.iter().position(|(other, _)| *other == number);
+                let place = known.unwrap_or_else(|| {
+                    answered.push((number, 0));
+                    answered.len() - 1
+                });
+                &mut answered[place].1
+            }
+        };
+        (*made < limit).then(|| {
+            *made += 1;
+            *made
         })
     }
 
@@ -257,24 +252,44 @@ mod tests {
     }
 
     #[test]
-    fn those_that_were_answered_share_what_they_have_left() {
+    fn an_answered_one_has_what_it_left_over_and_nothing_of_what_others_did() {
         let (start, mut all) = (Instant::now(), invocations(WALL));
-        let numbers = [1, 2].map(|request| all.begin(request, String::new(), start));
-        assert_eq!(numbers.map(|number| all.charge(number)), [Some(1), Some(1)]);
-        assert!(numbers.iter().all(|number| all.answer(*number).is_some()));
-        let charges: Vec<_> = (0..5).map(|_| all.charge(numbers[0])).collect();
-        assert_eq!(charges, [Some(2), Some(2), Some(3), Some(3), None]);
-        let later = all.begin(3, String::new(), start + RESOLUTION);
-        assert_eq!(all.charge(later), Some(1));
+        let [greedy, modest, quiet] = [1, 2, 3].map(|request| all.begin(request, String::new(), start));
+        assert_eq!((0..9).filter(|_| all.charge(greedy).is_some()).count(), 3);
+        assert_eq!(all.charge(modest), Some(1));
+        for number in [modest, greedy, quiet] {
+            assert!(all.answer(number).is_some());
+        }
+        assert_eq!(all.charge(greedy), None);
+        assert_eq!([(); 3].map(|()| all.charge(modest)), [Some(2), Some(3), None]);
+        assert_eq!(
+            [(); 4].map(|()| all.charge(quiet)),
+            [Some(1), Some(2), Some(3), None]
+        );
     }
 
     #[test]
-    fn who_had_all_before_the_answer_gets_nothing_of_what_others_have_left() {
+    fn a_number_that_the_guest_made_up_charges_nobody() {
         let (start, mut all) = (Instant::now(), invocations(WALL));
-        let [greedy, other] = [1, 2].map(|request| all.begin(request, String::new(), start));
-        assert_eq!((0..4).filter(|_| all.charge(greedy).is_some()).count(), 3);
-        assert!(all.answer(greedy).is_some() && all.answer(other).is_some());
-        assert_eq!((all.charge(greedy), all.charge(other).is_some()), (None, true));
+        let before = all.begin(1, String::new(), start);
+        assert_eq!(all.close().count(), 1, "its process has ended");
+        let number = all.begin(2, String::new(), start);
+        for never in [0, before, number + 1, u64::MAX] {
+            assert_eq!(
+                (all.charge(never), all.authority(never, start)),
+                (None, None),
+                "{never}"
+            );
+        }
+        assert_eq!(
+            [(); 4].map(|()| all.charge(number)),
+            [Some(1), Some(2), Some(3), None]
+        );
+        assert!(all.answer(number).is_some());
+        for never in [0, before, number + 1, u64::MAX] {
+            assert_eq!(all.charge(never), None, "{never}");
+        }
+        assert!(all.begun.iter().all(|begun| begun.answered == [(number, 3)]));
     }
 
     #[test]

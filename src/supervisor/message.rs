@@ -7,6 +7,8 @@ use crate::error::Refusal;
 #[derive(Debug)]
 pub(super) enum Command {
     Call(Call),
+    /// Something was done for it while it slept.
+    Wake,
     /// The host's answer to a call of the plugin, or why there is none.
     Answer {
         call: u64,
@@ -55,7 +57,7 @@ impl Kind {
 }
 
 /// The host's answer to a call of a plugin.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Answer {
     /// JSON text; `None` for `undefined`.
     pub value: Option<String>,

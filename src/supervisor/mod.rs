@@ -3,6 +3,7 @@
 pub(crate) mod authority;
 mod code;
 mod complaint;
+mod deputy;
 mod fetches;
 mod host_calls;
 mod invocations;
@@ -29,7 +30,8 @@ use tokio::sync::{Semaphore, mpsc};
 
 pub(crate) use self::code::Code;
 use self::code::CodeHash;
-pub(crate) use self::complaint::{complaint_of_guest, explanation};
+pub(crate) use self::complaint::{complaint_of_guest, error_of, explanation};
+use self::deputy::{Dealt, Desk};
 use self::journal::Journal;
 pub use self::message::{Answer, Kind};
 use self::message::{Call, Command};
@@ -40,11 +42,12 @@ pub(crate) use self::registry::binding;
 use self::registry::{Actor, Commands, Loaded, Plugins, claims};
 use self::start::Blueprint;
 use self::status::Board;
-pub use self::status::PluginStatus;
+pub use self::status::{PluginStatus, Used};
 use crate::backing::BackingServer;
 use crate::egress::{Bounds, Egress, PrivateHosts};
 use crate::error::{Error, OVER, Refusal};
-use crate::limits::{Limits, Timing};
+use crate::jail::Jail;
+use crate::limits::{Enforcement, Limits, Timing};
 use crate::manifest::Manifest;
 use crate::token::{Claims, Key};
 use crate::workerd::{Delegation, Programs, Stream, sanitise_line};
@@ -67,11 +70,12 @@ pub struct Options {
     pub site: Box<RawValue>,
 }
 
-/// Its methods are called on the JavaScript thread and only enqueue. Dropping it unloads every plugin.
+/// Its methods are called on the JavaScript thread; they enqueue, or write what the socket takes at once, and never wait. Dropping it unloads every plugin.
 pub struct Supervisor {
     runtime: &'static Handle,
     programs: Arc<Programs>,
     limits: Limits,
+    enforcement: Enforcement,
     timing: Timing,
     site: Box<RawValue>,
     outbox: Arc<Outbox>,
@@ -112,14 +116,18 @@ impl Supervisor {
             |error: &dyn fmt::Display| Error::unavailable(format!("the system refused the addon: {error}"));
         let runtime = crate::runtime::handle().map_err(|error| no_system(&error))?;
         let key = Key::generate().map_err(|error| no_system(&error))?;
-        if let Some(message) = private_hosts.notice() {
+        let enforcement = Enforcement::probe();
+        for message in [private_hosts.notice(), enforcement.notice()]
+            .into_iter()
+            .flatten()
+        {
             let plugin_id = None;
             outbox.push(Event::Log(Log::Notice { plugin_id, message }));
         }
         let egress = Arc::new(Egress::new(private_hosts, Bounds::new(limits.max_fetch)));
         let backing = {
             let _within = runtime.enter();
-            BackingServer::start(programs.transport, key.clone(), limits.max_upload, egress)
+            BackingServer::start(programs.transport, key.clone(), egress)
                 .map_err(|error| no_system(&error))?
         };
         Ok(Self {
@@ -127,6 +135,7 @@ impl Supervisor {
             backing: Arc::new(backing),
             programs: Arc::new(programs),
             limits,
+            enforcement,
             timing,
             site,
             outbox: Arc::new(outbox),
@@ -165,6 +174,7 @@ impl Supervisor {
         let number = plugins.last_number;
         let (commands, received) = mpsc::unbounded_channel();
         let board = Arc::new(Board::new(&manifest.id, &manifest.version));
+        let desk = Arc::new(Desk::default());
         let label: Arc<str> = sanitise_line(manifest.id.as_bytes()).into();
         let journal = Journal::new(label, Arc::clone(&self.outbox));
         let subject = Subject {
@@ -175,6 +185,7 @@ impl Supervisor {
             limits: self.limits.clone(),
             timing: self.timing.clone(),
             board: Arc::clone(&board),
+            desk: Arc::clone(&desk),
             on_ready: self.on_ready(hash),
         };
         let actor = Plugin::new(subject, names.clone(), Arc::clone(&self.outbox), received);
@@ -186,7 +197,11 @@ impl Supervisor {
             Loaded {
                 manifest: manifest.clone(),
                 code: hash,
-                actor: Actor { commands, board },
+                actor: Actor {
+                    commands,
+                    board,
+                    desk,
+                },
             },
         );
         Ok(Load {
@@ -198,17 +213,21 @@ impl Supervisor {
     }
 
     /// Ends in a [`Event::Done`] or [`Event::Failed`] for `request`. `payload` must be JSON text.
-    pub fn invoke(&self, plugin: u32, request: u64, kind: Kind, name: String, payload: String) {
-        self.send(
-            plugin,
-            Call::Invoke {
-                request,
-                kind,
-                name,
-                payload,
-            },
+    pub fn invoke(&self, plugin: u32, request: u64, kind: Kind, name: String, mut payload: String) {
+        if let Some(Loaded { actor, .. }) = self.lock().loaded.get(&plugin) {
+            match actor.desk.invoke(request, kind, &name, payload) {
+                Dealt::Sent => return,
+                Dealt::SentAndWake => return actor.wake(),
+                Dealt::Back(same) => payload = same,
+            }
+        }
+        let call = Call::Invoke {
             request,
-        );
+            kind,
+            name,
+            payload,
+        };
+        self.send(plugin, call, request);
     }
 
     /// Ends in [`Event::Done`] when the plugin's process serves.
@@ -224,11 +243,11 @@ impl Supervisor {
 
     /// The host's answer to an [`Event::Call`]: JSON text, nothing, or why there is none.
     pub fn answer(&self, plugin: u32, call: u64, result: Result<Answer, Refusal>) {
-        let plugins = self.lock();
+        let mut plugins = self.lock();
+        plugins.end_late_write(Within { plugin, call });
         let actor = plugins.loaded.get(&plugin).map(|loaded| &loaded.actor);
         if let Some(actor) = actor.or_else(|| plugins.draining.get(&plugin)) {
-            // An actor that is gone needs no answer.
-            let _ = actor.commands.send(Command::Answer { call, result });
+            actor.answer(call, result);
         }
     }
 
@@ -269,14 +288,32 @@ impl Supervisor {
         (events, more)
     }
 
+    /// What is put around its plugins' processes.
+    pub fn jail(&self) -> &Jail {
+        &self.programs.jail
+    }
+
+    /// Whether a host operation that was waiting for something may write now. Only of those that
+    /// [write late](crate::bridge::Method::writes_late).
+    pub fn may_write(&self, call: Within) -> bool {
+        self.lock().may_write(call)
+    }
+
     /// What its plugins are held to.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// Whether each process has a cgroup of its own.
+    /// Names of the limits that hold whole on this machine.
+    pub fn enforced(&self) -> impl Iterator<Item = &'static str> {
+        self.enforcement.enforced()
+    }
+
+    /// Whether each process has a cgroup of its own: the host has a part of the tree, and could use it the last time.
     pub fn has_cgroups(&self) -> bool {
-        self.delegation.is_some()
+        self.delegation
+            .as_ref()
+            .is_some_and(|delegation| !delegation.is_failing())
     }
 
     /// How many processes have been started and served.
@@ -295,13 +332,25 @@ impl Supervisor {
                 self.answer(*plugin, *call, Err(OVER.into()));
                 false
             }
+            Event::Call {
+                plugin,
+                call,
+                operation,
+                authority,
+                ..
+            } if operation.method.writes_late() => {
+                let (plugin, call) = (*plugin, *call);
+                let within = Within { plugin, call };
+                self.lock().begin_late_write(within, authority.clone());
+                true
+            }
             _ => true,
         }
     }
 
     fn send(&self, plugin: u32, call: Call, request: u64) {
         let sent = match self.lock().loaded.get(&plugin) {
-            Some(loaded) => loaded.actor.commands.send(Command::Call(call)).is_ok(),
+            Some(Loaded { actor, .. }) => actor.call(call),
             None => false,
         };
         if !sent {

@@ -4,11 +4,10 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-
 use crate::bridge::Operation;
 use crate::error::Error;
 use crate::supervisor::authority::Authority;
+use crate::supervisor::message::Kind;
 use crate::workerd::Stream;
 
 /// A message for the JavaScript half.
@@ -39,10 +38,20 @@ pub enum Event {
         call: u64,
         operation: Operation,
         /// The bytes of a file that it brings.
-        upload: Option<Bytes>,
+        upload: Option<Vec<u8>>,
         authority: Authority,
     },
     Log(Log),
+}
+
+impl Event {
+    /// An operation with the bytes that it brings; other events bring none.
+    pub(super) fn with_upload(mut self, bytes: Option<Vec<u8>>) -> Self {
+        if let Self::Call { upload, .. } = &mut self {
+            *upload = bytes;
+        }
+        self
+    }
 }
 
 /// A line for the operator.
@@ -73,6 +82,16 @@ pub enum Log {
 pub struct Names {
     pub hooks: Vec<String>,
     pub routes: Vec<String>,
+}
+
+impl Names {
+    pub(super) fn has(&self, kind: Kind, name: &str) -> bool {
+        let names = match kind {
+            Kind::Hook => &self.hooks,
+            Kind::Route => &self.routes,
+        };
+        names.iter().any(|own| own == name)
+    }
 }
 
 /// Events that JavaScript takes in one go. In between its event loop turns, whatever plugins do.

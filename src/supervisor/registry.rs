@@ -6,10 +6,14 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
+use super::authority::Authority;
 use super::code::CodeHash;
-use super::message::Command;
+use super::deputy::{Dealt, Desk};
+use super::message::{Answer, Call, Command};
+use super::plugin::Work;
 use super::state::ENDED;
 use super::status::{Board, PluginStatus};
+use crate::error::Refusal;
 use crate::limits::Limits;
 use crate::manifest::{Capability, Manifest};
 use crate::token::Claims;
@@ -20,6 +24,8 @@ pub(super) struct Plugins {
     pub(super) loaded: HashMap<u32, Loaded>,
     /// Unloaded ones whose calls in flight may still end: their operations are still answered.
     pub(super) draining: HashMap<u32, Actor>,
+    /// Of host operations that are under way and will ask once more whether they may write.
+    late_writes: HashMap<Within, Authority>,
 }
 
 pub(super) type Commands = mpsc::UnboundedSender<Command>;
@@ -34,10 +40,44 @@ pub(super) struct Loaded {
 pub(super) struct Actor {
     pub(super) commands: Commands,
     pub(super) board: Arc<Board>,
+    pub(super) desk: Arc<Desk<Work>>,
+}
+
+impl Actor {
+    /// Whether it is there to hear it.
+    pub(super) fn call(&self, call: Call) -> bool {
+        self.desk
+            .relieve(|| self.commands.send(Command::Call(call)).is_ok())
+    }
+
+    /// An actor that is gone needs no answer.
+    pub(super) fn answer(&self, call: u64, result: Result<Answer, Refusal>) {
+        match self.desk.answer(call, result) {
+            Dealt::Sent => {}
+            Dealt::SentAndWake => self.wake(),
+            Dealt::Back(result) => {
+                let command = Command::Answer { call, result };
+                let _ = self.desk.relieve(|| self.commands.send(command));
+            }
+        }
+    }
+
+    pub(super) fn wake(&self) {
+        // An actor that is gone has told everybody so.
+        let _ = self.commands.send(Command::Wake);
+    }
+
+    pub(super) fn status(&self) -> PluginStatus {
+        self.desk.begun(|begun| {
+            let mut status = self.board.read();
+            status.in_flight += begun;
+            status
+        })
+    }
 }
 
 /// A host operation, as it was told to JavaScript.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Within {
     pub plugin: u32,
     pub call: u64,
@@ -75,6 +115,24 @@ impl Plugins {
         numbers.into_iter().for_each(|number| self.unload(number, within));
     }
 
+    /// To be called when an operation begins that writes late.
+    pub(super) fn begin_late_write(&mut self, call: Within, authority: Authority) {
+        // One that never ends leaves its note, but not for longer than it may write.
+        self.late_writes.retain(|_, authority| authority.holds());
+        self.late_writes.insert(call, authority);
+    }
+
+    pub(super) fn end_late_write(&mut self, call: Within) {
+        // For nearly all operations there is nothing to look for.
+        if !self.late_writes.is_empty() {
+            self.late_writes.remove(&call);
+        }
+    }
+
+    pub(super) fn may_write(&self, call: Within) -> bool {
+        self.late_writes.get(&call).is_some_and(Authority::holds)
+    }
+
     pub(super) fn status(&self) -> Vec<PluginStatus> {
         let loaded = self
             .loaded
@@ -85,7 +143,7 @@ impl Plugins {
             .chain(draining.filter(|(_, actor)| !actor.commands.is_closed()))
             .collect();
         actors.sort_unstable_by_key(|(number, _)| *number);
-        let statuses = actors.into_iter().map(|(_, actor)| actor.board.read());
+        let statuses = actors.into_iter().map(|(_, actor)| actor.status());
         // One that has ended may be there for a moment, until its actor is gone.
         statuses.filter(|status| status.state != ENDED).collect()
     }
@@ -121,4 +179,51 @@ pub(crate) fn binding(manifest: &Manifest, site: &RawValue, limits: &Limits) -> 
     let plugin = serde_json::json!({ "id": manifest.id, "version": manifest.version });
     let limits = serde_json::json!({ "uploadBytes": limits.max_upload });
     format!(r#"{{"plugin":{plugin},"site":{site},"members":{members},"limits":{limits}}}"#)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::supervisor::authority::LoadAuthority;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_writes_late_may_do_so_until_its_deadline_its_unload_or_its_answer() {
+        let (mut plugins, load) = (Plugins::default(), LoadAuthority::default());
+        let [short, long, answered] = [1, 2, 3].map(|call| Within { plugin: 7, call });
+        let second = Duration::from_secs(1);
+        plugins.begin_late_write(short, load.until(Instant::now() + second));
+        for call in [long, answered] {
+            plugins.begin_late_write(call, load.until(Instant::now() + 9 * second));
+        }
+        plugins.end_late_write(answered);
+        assert_eq!(
+            [short, long, answered].map(|call| plugins.may_write(call)),
+            [true, true, false]
+        );
+        assert!(
+            !plugins.may_write(Within { plugin: 8, call: 2 }),
+            "another plugin's"
+        );
+        tokio::time::advance(second).await;
+        assert_eq!([short, long].map(|call| plugins.may_write(call)), [false, true]);
+        load.end();
+        assert!(!plugins.may_write(long));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn operations_that_never_end_leave_nothing_for_ever() {
+        let (mut plugins, load) = (Plugins::default(), LoadAuthority::default());
+        for call in 0..1000 {
+            plugins.begin_late_write(
+                Within { plugin: 1, call },
+                load.until(Instant::now() + Duration::from_millis(10)),
+            );
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        assert!(plugins.late_writes.len() <= 11);
+    }
 }

@@ -26,6 +26,9 @@ pub(super) enum Failure {
     Start,
     /// It served, and ended without having been asked to.
     Crash,
+    /// It served, and was ended because it exceeded a limit. The next call is not to wait for longer than a start takes,
+    /// since nothing about the process was broken; the breaker counts it all the same.
+    Breach,
 }
 
 /// What follows from a failure.
@@ -73,6 +76,7 @@ impl Failures {
             failures => spread(doubled(FIRST_DELAY, failures as u32 - 2, WINDOW), chance),
         };
         match failure {
+            Failure::Breach => Verdict::Restart(now),
             Failure::Crash => Verdict::Restart(now + delay),
             Failure::Start => Verdict::Retry(now + delay.max(FAILED_START_DELAY)),
         }
@@ -127,6 +131,35 @@ mod tests {
                 Verdict::Restart(at(3, 400 * MS)),
                 Verdict::Open(at(4, 5 * SECOND)),
             ]
+        );
+    }
+
+    #[test]
+    fn a_breach_restarts_at_once_each_time_until_the_breaker_opens() {
+        let (start, mut failures) = (Instant::now(), Failures::default());
+        for breach in 0..4 {
+            let now = start + breach * SECOND;
+            assert_eq!(
+                failures.failed(Failure::Breach, now, 1.0),
+                Verdict::Restart(now),
+                "breach {breach}"
+            );
+            failures.serves(now);
+        }
+        let now = start + 4 * SECOND;
+        assert_eq!(
+            failures.failed(Failure::Breach, now, 1.0),
+            Verdict::Open(now + 5 * SECOND)
+        );
+    }
+
+    #[test]
+    fn a_crash_after_breaches_waits_as_long_as_after_crashes() {
+        let (start, mut failures) = (Instant::now(), Failures::default());
+        failures.failed(Failure::Breach, start, 1.0);
+        assert_eq!(
+            failures.failed(Failure::Crash, start, 1.0),
+            Verdict::Restart(start + 100 * MS)
         );
     }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::complaint::{complaint_of_guest, ended, says_out_of_memory};
 use super::outbox::Names;
-use super::watch::{Watch, too_much_at_start};
+use super::watch::{Bounded, Watch, too_large_at_start, too_much_at_start};
 use crate::backing::{Admission, BackingServer};
 use crate::channel::frame::Incoming;
 use crate::channel::{Channel, Received};
@@ -62,12 +62,79 @@ const TURN: Duration = Duration::from_millis(500);
 impl Blueprint {
     /// The process's cgroup, where the host may make one. Without, the other limits hold.
     fn hold(&self, process_id: u32) -> Option<Cgroup> {
-        let memory = self.limits.memory();
-        let held = self.delegation.as_ref()?.hold(process_id, memory);
-        held.map_err(|error| (self.lines)(Stream::Err, format!("its cgroup can't be made: {error}")))
-            .ok()
+        let delegation = self.delegation.as_ref()?;
+        let was_failing = delegation.is_failing();
+        let held = delegation.hold(process_id, self.limits.memory());
+        held.map_err(|error| {
+            // Once, not at each start: the next one mostly fails alike.
+            if !was_failing {
+                let what = format!("its cgroup can't be made, and no other one either: {error}");
+                (self.lines)(Stream::Err, what);
+            }
+        })
+        .ok()
+    }
+
+    /// Waits until the process listens, bounds it, and has the guest evaluate the plugin, which it does not do before it
+    /// is asked for the channel.
+    async fn open(
+        &self,
+        process: &Process,
+        opening: Opening,
+        share: Share,
+    ) -> Result<(Channel, Names, Bounded), Complaint> {
+        let complain = |error: &dyn std::error::Error| Complaint::Channel(error.to_string());
+        let say = |missing| {
+            let line = format!("the jail around plugins lacks {missing}");
+            (self.lines)(Stream::Err, line);
+        };
+        let door = opening.listening(&self.programs.jail, say).await;
+        let door = door.map_err(|_| Complaint::NeverListened)?;
+        let bounded = Bounded::new(process, &self.limits);
+        let bounded = bounded.map_err(|error| Complaint::Channel(unenforceable(&error)))?;
+        let mut channel = Channel::open(Arc::new(door), share)
+            .await
+            .map_err(|error| complain(&error))?;
+        let text = match channel.receive().await {
+            Received::Frame(text) => text,
+            Received::Closed(error) => return Err(complain(&error)),
+            // Nobody has invoked anything. What it asks for is refused with the reply's end.
+            Received::Fetch(_) => return Err(Complaint::Channel(SILENT.into())),
+        };
+        match Incoming::parse(text.as_str()) {
+            Ok(Incoming::Ready { hooks, routes }) if hooks.len().max(routes.len()) <= MAX_NAMES => {
+                Ok((channel, Names { hooks, routes }, bounded))
+            }
+            Ok(Incoming::Broken { reason }) => Err(Complaint::Plugin(complaint_of_guest(&reason))),
+            Ok(_) | Err(_) => Err(Complaint::Channel(SILENT.into())),
+        }
+    }
+
+    async fn complain(
+        &self,
+        text: String,
+        breath: Duration,
+        process: &Process,
+        output: &mut Output,
+    ) -> StartError {
+        match tokio::time::timeout(breath, process.exited()).await {
+            Ok(exit) => self.failed_start(exit, output).await,
+            Err(_) => StartError(text),
+        }
+    }
+
+    async fn failed_start(&self, exit: Exit, output: &mut Output) -> StartError {
+        let words = output.last_words().await;
+        failed(match exit {
+            exit if exit.is_out_of_time() => too_much_at_start(START_CPU),
+            _ if says_out_of_memory(&words) => too_large_at_start(&self.limits),
+            exit => ended(exit, &words),
+        })
     }
 }
+
+/// What is said of a guest that says something else.
+const SILENT: &str = "it did not say that it was ready";
 
 /// Gives the start up when `cancelled` is told or dropped. Whatever comes of it but a session: no process is left.
 pub(super) async fn start(
@@ -95,20 +162,31 @@ pub(super) async fn start(
         .map_err(|e| failed(format!("its process can't be started: {e}")))?;
     let mut output = Output::drain(child.stdout, child.stderr, &blueprint.lines);
     let process = child.process;
-    if process.has_kernel_bounds() {
-        // Where it refuses, the start's deadline still holds.
-        let _ = process.bound_cpu(START_CPU);
-    }
+    let bounded_cpu = match process.has_kernel_bounds() {
+        true => process.bound_cpu(START_CPU),
+        // Somebody looks.
+        false => Ok(()),
+    };
     let cgroup = blueprint.hold(process.pid());
     let share = Share::new(blueprint.limits.connections);
 
+    let opening = async {
+        bounded_cpu.map_err(|error| Complaint::Channel(unenforceable(&error)))?;
+        blueprint.open(&process, child.opening, share).await
+    };
     let outcome = tokio::select! {
         // An end is the better explanation when both are there: its channel closes too.
         biased;
-        exit = process.exited() => Err(failed_start(exit, &mut output).await),
-        opened = open(child.opening, share) => match opened {
+        exit = process.exited() => Err(blueprint.failed_start(exit, &mut output).await),
+        opened = opening => match opened {
             // Whatever the channel's complaint is, a process that is ending says more.
-            Err(Complaint::Channel(text)) => Err(complain(text, &process, &mut output).await),
+            Err(Complaint::Channel(text)) => {
+                Err(blueprint.complain(text, LAST_BREATH, &process, &mut output).await)
+            }
+            Err(Complaint::NeverListened) => {
+                let text = "it never listened".to_owned();
+                Err(blueprint.complain(text, LONG_BREATH, &process, &mut output).await)
+            }
             Err(Complaint::Plugin(text)) => Err(StartError(text)),
             Ok(opened) => Ok(opened),
         },
@@ -118,12 +196,12 @@ pub(super) async fn start(
         }
         _ = &mut cancelled => Err(failed(super::state::UNLOADED)),
     };
-    let watched = outcome.and_then(|opened| {
-        let watch = Watch::new(&process, &blueprint.limits, Instant::now());
-        let watch = watch.map_err(|e| failed(format!("its limits can't be enforced: {e}")))?;
-        Ok((opened, watch))
+    let watched = outcome.and_then(|(channel, names, bounded)| {
+        let watch = Watch::new(&process, &blueprint.limits, bounded, Instant::now());
+        let watch = watch.map_err(|error| failed(unenforceable(&error)))?;
+        Ok((channel, names, watch))
     });
-    let ((channel, names), watch) = match watched {
+    let (channel, names, watch) = match watched {
         Ok(watched) => watched,
         Err(error) => {
             process.kill();
@@ -169,31 +247,9 @@ const GRACE: Duration = Duration::from_millis(500);
 
 enum Complaint {
     Channel(String),
+    /// It closed what it was to say it on.
+    NeverListened,
     Plugin(String),
-}
-
-async fn open(opening: Opening, share: Share) -> Result<(Channel, Names), Complaint> {
-    let complain = |error: &dyn std::error::Error| Complaint::Channel(error.to_string());
-    let door = opening
-        .listening()
-        .await
-        .map_err(|_| Complaint::Channel("it never listened".into()))?;
-    let mut channel = Channel::open(Arc::new(door), share)
-        .await
-        .map_err(|error| complain(&error))?;
-    let text = match channel.receive().await {
-        Received::Frame(text) => text,
-        Received::Closed(error) => return Err(complain(&error)),
-        // Nobody has invoked anything. What it asks for is refused with the reply's end.
-        Received::Fetch(_) => return Err(Complaint::Channel("it did not say that it was ready".into())),
-    };
-    match Incoming::parse(text.as_str()) {
-        Ok(Incoming::Ready { hooks, routes }) if hooks.len().max(routes.len()) <= MAX_NAMES => {
-            Ok((channel, Names { hooks, routes }))
-        }
-        Ok(Incoming::Broken { reason }) => Err(Complaint::Plugin(complaint_of_guest(&reason))),
-        Ok(_) | Err(_) => Err(Complaint::Channel("it did not say that it was ready".into())),
-    }
 }
 
 /// Hooks, and routes, that a plugin may have. The guest says so in a better way; EmDash knows 24 hooks.
@@ -203,12 +259,8 @@ const MAX_NAMES: usize = 1000;
 /// sockets a moment before its end can be seen.
 const LAST_BREATH: Duration = Duration::from_millis(100);
 
-async fn complain(text: String, process: &Process, output: &mut Output) -> StartError {
-    match tokio::time::timeout(LAST_BREATH, process.exited()).await {
-        Ok(exit) => failed_start(exit, output).await,
-        Err(_) => StartError(text),
-    }
-}
+/// The same for one that has closed what only its end closes: on a busy machine the rest of its end may take a while.
+const LONG_BREATH: Duration = Duration::from_secs(2);
 
 /// Why a process that served is no use any more.
 pub(super) enum End {
@@ -260,11 +312,8 @@ impl Session {
     }
 }
 
-async fn failed_start(exit: Exit, output: &mut Output) -> StartError {
-    failed(match exit {
-        exit if exit.is_out_of_time() => too_much_at_start(START_CPU),
-        exit => ended(exit, &output.last_words().await),
-    })
+fn unenforceable(error: &std::io::Error) -> String {
+    format!("its limits can't be enforced: {error}")
 }
 
 fn failed(reason: impl Into<String>) -> StartError {

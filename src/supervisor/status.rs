@@ -1,9 +1,9 @@
 //! What `status()` tells of a plugin. Its actor writes, the JavaScript thread reads.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -29,6 +29,18 @@ pub struct PluginStatus {
     pub last_failures: VecDeque<(SystemTime, String)>,
     /// Calls that have not been answered: those in the plugin, and those that wait for a process.
     pub in_flight: usize,
+    pub used: Used,
+}
+
+/// What a plugin's hooks and routes have used since it was loaded, as far as has been looked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Of the processor, the starts of its processes not counted.
+    pub cpu: Duration,
+    /// The most bytes of its own that were seen in memory, at an answer or while something ran.
+    pub memory: u64,
+    /// Calls on `ctx`, without those that were refused for being too many.
+    pub subrequests: u64,
 }
 
 /// Where one plugin's status stands.
@@ -36,6 +48,9 @@ pub struct PluginStatus {
 pub(super) struct Board {
     status: Mutex<PluginStatus>,
     in_flight: AtomicUsize,
+    cpu_ns: AtomicU64,
+    memory: AtomicU64,
+    subrequests: AtomicU64,
 }
 
 impl Board {
@@ -52,14 +67,23 @@ impl Board {
                 failures: 0,
                 last_failures: VecDeque::new(),
                 in_flight: 0,
+                used: Used::default(),
             }),
             in_flight: AtomicUsize::new(0),
+            cpu_ns: AtomicU64::new(0),
+            memory: AtomicU64::new(0),
+            subrequests: AtomicU64::new(0),
         }
     }
 
     pub(super) fn read(&self) -> PluginStatus {
         let mut status = self.lock().clone();
         status.in_flight = self.in_flight.load(Ordering::Relaxed);
+        status.used = Used {
+            cpu: Duration::from_nanos(self.cpu_ns.load(Ordering::Relaxed)),
+            memory: self.memory.load(Ordering::Relaxed),
+            subrequests: self.subrequests.load(Ordering::Relaxed),
+        };
         status
     }
 
@@ -87,6 +111,17 @@ impl Board {
         status
             .last_failures
             .push_back((SystemTime::now(), reason.to_owned()));
+    }
+
+    /// So much more of the processor, and so much in memory if somebody has looked.
+    pub(super) fn used(&self, cpu: Duration, memory: Option<u64>) {
+        let cpu_ns = u64::try_from(cpu.as_nanos()).unwrap_or(u64::MAX);
+        self.cpu_ns.fetch_add(cpu_ns, Ordering::Relaxed);
+        self.memory.fetch_max(memory.unwrap_or(0), Ordering::Relaxed);
+    }
+
+    pub(super) fn counts_subrequest(&self) {
+        self.subrequests.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn in_flight(&self, count: usize) {

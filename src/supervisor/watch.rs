@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::limits::Limits;
-use crate::limits::cpu::{CpuAccount, Overdrawn};
-use crate::workerd::Process;
+use crate::limits::cpu::{CpuAccount, End, Overdrawn};
+use crate::workerd::{Memory, Process};
 
 /// The least time between two looks at the clock while something runs; what a limit may be passed by, with the tardiness
 /// of a busy machine. A look costs about 1 µs.
@@ -15,6 +15,12 @@ const SHORTEST_STEP: Duration = Duration::from_millis(5);
 
 /// The first look after the last answer, when mostly nothing goes on; each further one comes twice as late.
 const FIRST_STEP_AFTER: Duration = Duration::from_millis(10);
+
+/// Looks in a row that find a process at rest, past which nobody looks any more: 70 ms after the last answer, mostly.
+const LOOKS_AT_REST: u32 = 3;
+
+/// What a process at rest uses between two looks, at most: waking up for a timer takes some 50 µs.
+const REST: Duration = Duration::from_millis(1);
 
 /// The longest time between two looks. Shorter than [`SPARE`] is used up in, even by two threads at once.
 const LONGEST_STEP: Duration = Duration::from_millis(500);
@@ -24,7 +30,7 @@ const LONGEST_STEP: Duration = Duration::from_millis(500);
 const SPARE: Duration = Duration::from_secs(2);
 
 /// Private memory past the plugin's own that the kernel allows: workerd's compiler, caches and threads. With the 9 MB
-/// that it has taken when it is ready, 57 MB.
+/// that it has taken when it listens, 57 MB.
 const OWN_MEMORY: u64 = 48 * 1024 * 1024;
 
 /// As [`LONGEST_STEP`], where nothing but a look bounds a process's memory. Filling 100 MB takes a processor about this long.
@@ -41,30 +47,66 @@ pub(super) enum Excess {
     /// It used the processor while nothing was asked of it.
     Unasked,
 }
+/// Memory is measured for `status()` alone, and costs more than a look at the clock: some 10 µs.
+const BETWEEN_MEASURES: Duration = Duration::from_millis(100);
 
 /// Watches one process. Its methods are called with the process's invocations as they come and go.
 #[derive(Debug)]
 pub(super) struct Watch {
     account: CpuAccount,
-    /// What it had in memory when it was ready: workerd's, not the plugin's.
-    own_at_first: u64,
-    /// What it may have in memory in all, where only a look tells; `None` where the kernel refuses it more.
-    ceiling: Option<u64>,
+    bounded: Bounded,
     /// When the kernel, or a look, ends it.
     bound: Duration,
     next_look: Option<Instant>,
     /// From the last answer on.
     step: Duration,
+    /// Looks in a row, since then, that found it at rest.
+    at_rest: u32,
     /// When the last invocation's time is over: what goes on after it is the kernel's to end.
     until: Instant,
     wall_time: Duration,
+    /// What the clock showed when it was told of last.
+    told: Duration,
+    /// When memory was looked at last.
+    measured: Option<Instant>,
 }
 
-impl Watch {
+/// What a watch asks of its process.
+pub(super) trait Meter {
+    fn cpu_time(&self) -> std::io::Result<Duration>;
+    fn bound_cpu(&self, total: Duration) -> std::io::Result<()>;
+    fn memory(&self) -> std::io::Result<Memory>;
+}
+
+impl Meter for Process {
+    fn cpu_time(&self) -> std::io::Result<Duration> {
+        self.cpu_time()
+    }
+
+    fn bound_cpu(&self, total: Duration) -> std::io::Result<()> {
+        self.bound_cpu(total)
+    }
+
+    fn memory(&self) -> std::io::Result<Memory> {
+        self.memory()
+    }
+}
+
+/// A process whose private memory is bounded, by the kernel or by looks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounded {
+    /// What it had in memory before: workerd's, not the plugin's.
+    own_at_first: u64,
+    /// What it may have in memory in all, where only a look tells; `None` where the kernel refuses it more.
+    ceiling: Option<u64>,
+}
+
+impl Bounded {
+    /// To be called before any of the plugin's code has run: what the process has taken by then is granted to it on top.
+    ///
     /// # Errors
-    /// When the system does not let us watch it: then it must not serve.
-    pub(super) fn new(process: &Process, limits: &Limits, now: Instant) -> std::io::Result<Self> {
-        let used = process.cpu_time()?;
+    /// When the system does not let us: then the plugin must not run.
+    pub(super) fn new(process: &Process, limits: &Limits) -> std::io::Result<Self> {
         let memory = process.memory()?;
         let ceiling = match process.has_kernel_bounds() {
             true => {
@@ -73,15 +115,34 @@ impl Watch {
             }
             false => Some(memory.own + limits.memory() + OWN_MEMORY),
         };
-        let mut watch = Self {
-            account: CpuAccount::new(limits.cpu, used, now),
+        Ok(Self {
             own_at_first: memory.own,
             ceiling,
+        })
+    }
+}
+
+impl Watch {
+    /// # Errors
+    /// When the system does not let us watch it: then it must not serve.
+    pub(super) fn new(
+        process: &impl Meter,
+        limits: &Limits,
+        bounded: Bounded,
+        now: Instant,
+    ) -> std::io::Result<Self> {
+        let used = process.cpu_time()?;
+        let mut watch = Self {
+            account: CpuAccount::new(limits.cpu, limits.wall_time, used, now),
+            bounded,
             bound: Duration::ZERO,
-            next_look: ceiling.map(|_| now + LONGEST_STEP),
+            next_look: bounded.ceiling.map(|_| now + LONGEST_STEP),
             step: FIRST_STEP_AFTER,
+            at_rest: 0,
             until: now,
             wall_time: limits.wall_time,
+            told: used,
+            measured: None,
         };
         watch.extend(process, used)?;
         Ok(watch)
@@ -103,17 +164,19 @@ impl Watch {
                 .memory()
                 .is_ok_and(|memory| memory.own > limits.memory() + OWN_MEMORY)
             {
-                return format!(
-                    "it used more than its {} MB of memory at its start",
-                    limits.memory_mb
-                );
+                return too_large_at_start(limits);
             }
         }
     }
 
-    pub(super) fn begin(&mut self, process: &Process, invocation: u64, now: Instant) {
+    pub(super) fn begin(&mut self, process: &impl Meter, invocation: u64, now: Instant) {
         // A process that has ended is reported another way.
         let Ok(used) = process.cpu_time() else { return };
+        self.began(process, invocation, used, now);
+    }
+
+    /// The same for one that began a moment ago, when the process had used so much.
+    pub(super) fn began(&mut self, process: &impl Meter, invocation: u64, used: Duration, now: Instant) {
         self.account.begin(invocation, used, now);
         // What was used since the last look must not be missing now; where the kernel does not let us move the bound it
         // stays, which is the safe side.
@@ -124,12 +187,29 @@ impl Watch {
         self.next_look = Some(self.next_look.map_or(due, |look| look.min(due)));
     }
 
-    pub(super) fn end(&mut self, process: &Process, invocation: u64, now: Instant) {
+    pub(super) fn end(&mut self, process: &impl Meter, invocation: u64, end: End, now: Instant) {
         let Ok(used) = process.cpu_time() else { return };
-        self.account.end(invocation, used);
+        self.account.end(invocation, end, used);
         if !self.account.has_open() {
-            self.step = FIRST_STEP_AFTER;
-            self.next_look = Some(now + self.step);
+            self.look_for_rest(now);
+        }
+    }
+
+    /// An invocation waits for one more answer of the host, or has one of them.
+    pub(super) fn waits(&mut self, invocation: u64) {
+        self.account.waits(invocation);
+    }
+
+    pub(super) fn resumes(&mut self, invocation: u64) {
+        self.account.resumes(invocation);
+    }
+
+    /// The guest has said something.
+    pub(super) fn heard(&mut self) {
+        self.account.heard();
+        // Work that was left behind has woken up after nobody looked any more.
+        if self.next_look.is_none() {
+            self.look_for_rest(Instant::now());
         }
     }
 
@@ -138,25 +218,37 @@ impl Watch {
         self.next_look
     }
 
+    /// When the last invocation's time is over.
+    pub(super) fn until(&self) -> Instant {
+        self.until
+    }
+
     /// Who has used more than they may, where somebody has.
-    pub(super) fn look(&mut self, process: &Process, now: Instant) -> Option<Excess> {
-        let used = process.cpu_time().ok()?;
-        if self.ceiling.is_some() && !self.is_asked(now) {
-            self.look_again(now);
+    pub(super) fn look(&mut self, process: &impl Meter, now: Instant) -> Option<Excess> {
+        let before = self.account.used();
+        let Ok(used) = process.cpu_time() else {
+            // It has ended: there is nothing to look at any more.
+            self.next_look = None;
+            return None;
+        };
+        let since = used.saturating_sub(before);
+        // What goes on while nothing is asked of it is nobody's, and for the kernel to end, or a look in its place.
+        if self.bounded.ceiling.is_some() && !self.is_asked(now) {
+            self.look_again(since, now);
             return self.excess(process, used, now);
         }
         let overdrawn = self.account.check(used, now).map(Excess::Overdrawn);
         let excess = overdrawn.or_else(|| self.excess(process, used, now));
         let _ = self.extend(process, used);
-        self.look_again(now);
+        self.look_again(since, now);
         excess
     }
 
     /// What the kernel would not have let it have.
-    fn excess(&self, process: &Process, used: Duration, now: Instant) -> Option<Excess> {
-        let ceiling = self.ceiling?;
+    fn excess(&self, process: &impl Meter, used: Duration, now: Instant) -> Option<Excess> {
+        let ceiling = self.bounded.ceiling?;
         if process.memory().ok()?.own > ceiling {
-            let invocation = self.account.payer().map_or(NOBODY, |(number, _)| number);
+            let invocation = self.account.first_to_pay().unwrap_or(NOBODY);
             return Some(Excess::Overdrawn(Overdrawn { invocation }));
         }
         (used > self.bound && !self.is_asked(now)).then_some(Excess::Unasked)
@@ -166,44 +258,90 @@ impl Watch {
         self.account.has_open() || now < self.until
     }
 
+    /// What was used since the last time, and what the plugin has in memory, if that was not looked at just now.
+    pub(super) fn take_used(&mut self, process: &Process, now: Instant) -> (Duration, Option<u64>) {
+        let used = self.account.used();
+        let since = used.saturating_sub(std::mem::replace(&mut self.told, used));
+        let is_due = self
+            .measured
+            .is_none_or(|at| now.duration_since(at) >= BETWEEN_MEASURES);
+        if is_due {
+            self.measured = Some(now);
+        }
+        (since, is_due.then(|| self.memory(process)))
+    }
+
     /// Whether a process that the kernel has ended at the bound had used more than it may.
     pub(super) fn is_overdrawn_at_bound(&self) -> bool {
         self.bound.saturating_sub(self.account.used()) >= self.account.left()
     }
 
     /// What the plugin has in memory, about; 0 when that can't be told.
-    pub(super) fn memory(&self, process: &Process) -> u64 {
+    pub(super) fn memory(&self, process: &impl Meter) -> u64 {
         let own = process.memory().map_or(0, |memory| memory.own);
-        own.saturating_sub(self.own_at_first)
+        own.saturating_sub(self.bounded.own_at_first)
     }
 
-    fn look_again(&mut self, now: Instant) {
-        self.next_look = if self.account.has_open() {
-            Some(now + self.step_while_open())
-        } else {
-            self.step = (self.step * 2).min(LONGEST_STEP);
-            (now < self.until || self.ceiling.is_some()).then_some(now + self.step)
+    /// What the process's clock may show when an invocation begins, without the kernel's bound having to be moved first.
+    pub(super) fn may_use(&self) -> Duration {
+        self.bound.saturating_sub(SPARE / 2)
+    }
+
+    /// How soon it must be looked at when an invocation begins now.
+    pub(super) fn looks_within(&self) -> Duration {
+        self.step_while_open().min(self.wall_time)
+    }
+
+    fn look_for_rest(&mut self, now: Instant) {
+        self.step = FIRST_STEP_AFTER;
+        self.at_rest = 0;
+        self.next_look = self.looks_on(now).then_some(now + self.step);
+    }
+
+    /// Whether what goes on now can still be somebody's, or is nobody else's to end.
+    fn looks_on(&self, now: Instant) -> bool {
+        now < self.until || self.bounded.ceiling.is_some()
+    }
+
+    /// `delta` is what it has used since the look before.
+    fn look_again(&mut self, delta: Duration, now: Instant) {
+        if self.account.has_open() {
+            self.next_look = Some(now + self.step_while_open());
+            return;
+        }
+        self.at_rest = match delta < REST {
+            true => self.at_rest + 1,
+            false => 0,
         };
+        self.step = (self.step * 2).min(LONGEST_STEP);
+        let is_at_rest = self.at_rest >= LOOKS_AT_REST && self.bounded.ceiling.is_none();
+        let goes_on = !is_at_rest && self.looks_on(now);
+        self.next_look = goes_on.then_some(now + self.step);
     }
 
     /// Several threads of a process may use processors at once.
     fn step_while_open(&self) -> Duration {
-        let longest = match self.ceiling {
+        let longest = match self.bounded.ceiling {
             None => LONGEST_STEP,
             Some(_) => LONGEST_STEP_UNBOUND,
         };
         (self.account.left() / 2).clamp(SHORTEST_STEP, longest)
     }
 
-    fn extend(&mut self, process: &Process, used: Duration) -> std::io::Result<()> {
+    fn extend(&mut self, process: &impl Meter, used: Duration) -> std::io::Result<()> {
         if self.bound < used + SPARE / 2 {
-            if self.ceiling.is_none() {
+            if self.bounded.ceiling.is_none() {
                 process.bound_cpu(used + SPARE)?;
             }
             self.bound = used + SPARE;
         }
         Ok(())
     }
+}
+
+/// Why a start has ended that took too much memory.
+pub(super) fn too_large_at_start(limits: &Limits) -> String {
+    format!("it used more than {} MB of memory at its start", limits.memory_mb)
 }
 
 /// Why a start has ended that took too much of the processor.
@@ -213,3 +351,7 @@ pub(super) fn too_much_at_start(cpu: Duration) -> String {
         cpu.as_secs()
     )
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;

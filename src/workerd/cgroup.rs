@@ -8,7 +8,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// workerd's file pages that are charged to whoever touched them first, and the kernel's own for a process: 40 MB and
 /// some. The other limits are exact; this one has to catch what they can't see.
@@ -20,8 +20,11 @@ const MAX_TASKS: u32 = 64;
 const PREFIX: &str = "emdash-sandbox-";
 
 /// A folder of the tree in which cgroups for processes can be made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Delegation(PathBuf);
+#[derive(Debug)]
+pub(crate) struct Delegation {
+    folder: PathBuf,
+    is_failing: AtomicBool,
+}
 
 /// The cgroup of one process; removed on drop, which has to be after the process's end.
 #[derive(Debug)]
@@ -57,22 +60,50 @@ impl Delegation {
                 let _ = fs::remove_dir(left.path());
             }
         }
-        Some(Self(parent))
+        Some(Self {
+            folder: parent,
+            is_failing: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether no cgroup could be made the last time.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.is_failing.load(Ordering::Relaxed)
     }
 
     /// Puts a process that has not begun to serve into a cgroup of its own.
     pub(crate) fn hold(&self, process_id: u32, memory_limit: u64) -> io::Result<Cgroup> {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        let number = LAST.fetch_add(1, Ordering::Relaxed);
-        let folder = self.0.join(format!("{PREFIX}{}-{number}", std::process::id()));
-        fs::create_dir(&folder)?;
-        let cgroup = Cgroup(folder);
+        let held = self.try_to_hold(process_id, memory_limit);
+        self.is_failing.store(held.is_err(), Ordering::Relaxed);
+        held
+    }
+
+    fn try_to_hold(&self, process_id: u32, memory_limit: u64) -> io::Result<Cgroup> {
+        let cgroup = Cgroup(self.new_folder()?);
         cgroup.write("memory.max", memory_limit + OTHER_MEMORY)?;
         // What is swapped out is not counted: it would be a way around the limit. Absent on systems without swap.
         let _ = cgroup.write("memory.swap.max", 0);
         cgroup.write("pids.max", MAX_TASKS)?;
         cgroup.write("cgroup.procs", process_id)?;
         Ok(cgroup)
+    }
+}
+
+impl Delegation {
+    /// In a container Node has the same number each time, so what a host that was killed has left there may have a name
+    /// of ours: then the next one is taken.
+    fn new_folder(&self) -> io::Result<PathBuf> {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        loop {
+            let number = LAST.fetch_add(1, Ordering::Relaxed);
+            let folder = self
+                .folder
+                .join(format!("{PREFIX}{}-{number}", std::process::id()));
+            match fs::create_dir(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => return made.map(|()| folder),
+            }
+        }
     }
 }
 
@@ -178,6 +209,34 @@ mod tests {
     }
 
     #[test]
+    fn names_that_a_killed_host_of_the_same_number_has_left_are_passed_over() {
+        let tree = tree(true);
+        let service = tree.path().join("system.slice/site.service");
+        for number in 0..200 {
+            fs::create_dir(service.join(format!("{PREFIX}{}-{number}", std::process::id()))).unwrap();
+        }
+        let own = "0::/system.slice/site.service/main\n";
+        let delegation = Delegation::within(tree.path(), own, |_| true).unwrap();
+        let (one, two) = (delegation.hold(1, 1).unwrap(), delegation.hold(2, 1).unwrap());
+        assert_ne!(one.0, two.0);
+        assert!(!delegation.is_failing());
+    }
+
+    #[test]
+    fn a_part_of_the_tree_that_can_not_be_used_says_so_until_it_can() {
+        let tree = tree(true);
+        let service = tree.path().join("system.slice/site.service");
+        let own = "0::/system.slice/site.service/main\n";
+        let delegation = Delegation::within(tree.path(), own, |_| true).unwrap();
+        assert!(!delegation.is_failing());
+        let aside = tree.path().join("aside");
+        fs::rename(&service, &aside).unwrap();
+        assert!(delegation.hold(4711, 1).is_err() && delegation.is_failing());
+        fs::rename(&aside, &service).unwrap();
+        assert!(delegation.hold(4711, 1).is_ok() && !delegation.is_failing());
+    }
+
+    #[test]
     fn without_a_delegation_nothing_is_done() {
         let tree_without = tree(false);
         for own in [
@@ -187,25 +246,20 @@ mod tests {
             "4:memory:/x\n",
             "",
         ] {
-            assert_eq!(
-                Delegation::within(tree_without.path(), own, |_| true),
-                None,
-                "{own:?}"
-            );
+            let found = Delegation::within(tree_without.path(), own, |_| true);
+            assert!(found.is_none(), "{own:?}");
         }
         assert_eq!(fs::read_dir(tree_without.path()).unwrap().count(), 1);
         let delegated = tree(true);
-        assert_eq!(
-            Delegation::within(delegated.path(), "0::/../../etc/x\n", |_| true),
-            None
-        );
+        let found = Delegation::within(delegated.path(), "0::/../../etc/x\n", |_| true);
+        assert!(found.is_none());
     }
 
     #[test]
     fn a_part_that_root_could_write_to_and_nobody_gave_away_is_left_alone() {
         let tree = tree(true);
         let own = "0::/system.slice/site.service/main\n";
-        assert_eq!(Delegation::within(tree.path(), own, |_| false), None);
+        assert!(Delegation::within(tree.path(), own, |_| false).is_none());
         let service = tree.path().join("system.slice/site.service");
         assert_eq!(
             fs::read_to_string(service.join("cgroup.subtree_control")).unwrap(),

@@ -21,8 +21,16 @@ pub(crate) fn guest_modules() -> &'static [Module<'static>] {
             source: include_str!("../../guest/fetch.js"),
         },
         Module {
+            name: "handover.js",
+            source: include_str!("../../guest/handover.js"),
+        },
+        Module {
             name: "intrinsics.js",
             source: include_str!("../../guest/intrinsics.js"),
+        },
+        Module {
+            name: "loader.js",
+            source: include_str!("../../guest/loader.js"),
         },
         Module {
             name: "refusal.js",

@@ -66,7 +66,12 @@ impl Loopback {
     /// Whether whoever answers with these is the process that was started: its port may be another's by now.
     pub(crate) fn is_shown_by(&self, headers: &HeaderMap) -> bool {
         let proof = headers.get(PROOF_HEADER);
-        proof.is_some_and(|proof| self.keys.proof.is(proof.as_bytes()))
+        proof.is_some_and(|proof| self.is_proof(proof.as_bytes()))
+    }
+
+    /// Whether this is the value of [`PROOF_HEADER`] that only the process knows.
+    pub(crate) fn is_proof(&self, shown: &[u8]) -> bool {
+        self.keys.proof.is(shown)
     }
 }
 

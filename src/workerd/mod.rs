@@ -10,6 +10,7 @@ mod cgroup;
 mod cgroup;
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 mod config;
+mod connection;
 mod door;
 mod guest;
 #[cfg(target_os = "linux")]
@@ -33,14 +34,16 @@ pub(crate) use self::cgroup::{Cgroup, Delegation};
 pub(crate) use self::config::{
     BINDING, COMPATIBILITY_DATE, COMPATIBILITY_FLAGS, Config, PLUGIN_MODULE, WALL,
 };
+pub(crate) use self::connection::Connection;
 pub(crate) use self::door::{BackingAddress, Door};
 pub(crate) use self::guest::guest_modules;
 pub use self::launch::Programs;
-pub(crate) use self::loopback::{KEY_HEADER, Loopback, listen};
+pub(crate) use self::loopback::{KEY_HEADER, Loopback, PROOF_HEADER, listen};
 pub use self::output::Stream;
 pub(crate) use self::output::{LineSink, Output, Source};
-pub(crate) use self::process::{Exit, Process};
+pub(crate) use self::process::{CpuClock, Exit, Process};
 pub(crate) use self::readiness::Opening;
+pub(crate) use self::resources::Memory;
 pub(crate) use self::sanitise::{sanitise_line, sanitise_text};
 #[cfg(target_os = "linux")]
 pub(crate) use self::socket::PrivateSocket;

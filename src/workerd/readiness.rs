@@ -1,8 +1,8 @@
 //! When a process is ready: workerd says a line of JSON for each socket that it serves, on its control descriptor.
 //!
-//! That is a pipe of its own where descriptors can be handed over. Where they can't it is standard output, on which a
-//! plugin prints, also before workerd listens: there the socket's name is a secret, so that no plugin can tell the host
-//! of a port.
+//! That is a pipe of its own where descriptors can be handed over; before workerd, the launcher has written there which
+//! layers of the jail it could not put up. Where they can't it is standard output, on which a plugin prints, also before
+//! workerd listens: there the socket's name is a secret, so that no plugin can tell the host of a port.
 
 use std::io;
 #[cfg(target_os = "linux")]
@@ -19,6 +19,9 @@ use super::door::Door;
 use super::loopback::{Keys, Loopback};
 #[cfg(target_os = "linux")]
 use super::socket::PrivateSocket;
+use crate::jail::Jail;
+#[cfg(target_os = "linux")]
+use crate::jail::Loss;
 use crate::token::Secret;
 
 /// More than workerd ever writes there. A process that says more is not workerd.
@@ -48,11 +51,17 @@ pub(crate) enum Opening {
 }
 
 impl Opening {
-    /// Resolves when workerd listens; fails when it can't any more.
-    pub(crate) async fn listening(self) -> io::Result<Door> {
+    /// Resolves when workerd listens; fails when it can't any more. `say` is told what is news of the jail.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(unused_variables, reason = "there is no jail")
+    )]
+    pub(crate) async fn listening(self, jail: &Jail, say: impl FnOnce(String)) -> io::Result<Door> {
         match self {
             #[cfg(target_os = "linux")]
-            Self::Handed { control, socket } => listening(control).await.map(|()| Door::Unix(socket)),
+            Self::Handed { control, socket } => {
+                listening(control, jail, say).await.map(|()| Door::Unix(socket))
+            }
             Self::Announced { port, keys } => match port.await {
                 Ok(port) => Ok(Door::Tcp(Loopback::new(port, keys))),
                 Err(_) => Err(io::ErrorKind::UnexpectedEof.into()),
@@ -67,18 +76,30 @@ pub(super) fn control_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?)
 }
 
+/// Resolves when workerd listens on its socket; fails when the descriptor closes before. What the launcher said of the jail
+/// is remembered by it, and `say` is told what of it is news.
 #[cfg(target_os = "linux")]
-async fn listening(control: OwnedFd) -> io::Result<()> {
+async fn listening(control: OwnedFd, jail: &Jail, say: impl FnOnce(String)) -> io::Result<()> {
     let mut lines = BufReader::new(pipe::Receiver::from_owned_fd(control)?.take(MAX_CONTROL_BYTES)).lines();
-    while let Some(line) = lines.next_line().await? {
+    let (mut lost, mut is_listening) = (Vec::new(), false);
+    while !is_listening && let Some(line) = lines.next_line().await? {
+        lost.extend(Loss::parse(&line));
         // A line that is not of this form says something that we did not ask.
-        if let Ok(ControlMessage::Listen { socket, .. }) = serde_json::from_str(&line)
-            && socket == super::config::SOCKET
-        {
-            return Ok(());
-        }
+        is_listening = matches!(
+            serde_json::from_str(&line),
+            Ok(ControlMessage::Listen { socket, .. }) if socket == super::config::SOCKET
+        );
     }
-    Err(io::ErrorKind::UnexpectedEof.into())
+    // A process that ended before it said anything says nothing of the jail either.
+    if (is_listening || !lost.is_empty())
+        && let Some(missing) = jail.came_to(lost)
+    {
+        say(missing);
+    }
+    match is_listening {
+        true => Ok(()),
+        false => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
 }
 
 /// Waits for the line that tells the port, among whatever else is said.

@@ -8,10 +8,12 @@ use landlock::{
     RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
 };
 
-use super::{Layer, libraries};
+use super::Layer;
+use super::libraries::MadeOf;
 use crate::program::Program;
 
-/// The newest that we have run with. What a later one can restrict is added with a test of it.
+/// The newest that we have run with. What a later one can restrict (named sockets, UDP) is added with a test of it:
+/// `docs/security.md`, "What is not defended".
 const NEWEST: ABI = ABI::V7;
 
 /// BoringSSL and V8 make their seeds of it; C's library asks whether it is a terminal.
@@ -24,43 +26,62 @@ const READ: [&str; 4] = [
     // Where the loader looks libraries up. Without it they are found too, by looking in each folder.
     "/etc/ld.so.cache",
     // Where a thread's stack lies (`pthread_getattr_np`), and what a stack trace names. Of this process alone.
+    // (A rule is of an inode, and this one may be made anew once the kernel has dropped it for want of memory: what is
+    // read at the start is read in time, and a trace can do without names.)
     "/proc/self/maps",
     // How many processors there are, and which share a cache: the allocator's.
     "/sys/devices/system/cpu",
 ];
 
-/// Puts up those of the layers `files`, `network` and `scope` that are in `layers`, all or none.
-pub(super) fn restrict(program: &Program, layers: &[Layer]) -> io::Result<()> {
+/// What the kernel refused. `layer` is the one that it is known to be about; the newest is the likeliest otherwise.
+pub(super) struct Fault {
+    pub(super) layer: Option<Layer>,
+    pub(super) error: io::Error,
+}
+
+impl From<RulesetError> for Fault {
+    fn from(error: RulesetError) -> Self {
+        Self {
+            layer: None,
+            error: told(error),
+        }
+    }
+}
+
+/// Puts up those of the layers `files`, `network` and `scope` that are in `layers`, all or none; `files` by what the
+/// program is made of.
+pub(super) fn restrict(program: &Program, made_of: Option<&MadeOf>, layers: &[Layer]) -> Result<(), Fault> {
     let mut ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
-    if layers.contains(&Layer::Files) {
+    if made_of.is_some() {
         // Kernels know more kinds of access from version to version; the report says which of them are enough.
         ruleset = ruleset
             .set_compatibility(CompatLevel::BestEffort)
-            .handle_access(AccessFs::from_all(NEWEST))
-            .map_err(told)?
+            .handle_access(AccessFs::from_all(NEWEST))?
             .set_compatibility(CompatLevel::HardRequirement)
-            .handle_access(AccessFs::from_all(ABI::V1))
-            .map_err(told)?;
+            .handle_access(AccessFs::from_all(ABI::V1))?;
     }
     if layers.contains(&Layer::Network) {
-        ruleset = ruleset.handle_access(AccessNet::from_all(NEWEST)).map_err(told)?;
+        ruleset = ruleset.handle_access(AccessNet::from_all(NEWEST))?;
     }
     if layers.contains(&Layer::Scope) {
-        ruleset = ruleset.scope(Scope::from_all(NEWEST)).map_err(told)?;
+        ruleset = ruleset.scope(Scope::from_all(NEWEST))?;
     }
-    let mut created = ruleset
-        .create()
-        .map_err(told)?
-        .set_compatibility(CompatLevel::BestEffort);
-    if layers.contains(&Layer::Files) {
-        created = allow_what_workerd_is_made_of(created, program)?;
+    let mut created = ruleset.create()?.set_compatibility(CompatLevel::BestEffort);
+    if let Some(made_of) = made_of {
+        created = allow_what_workerd_is_made_of(created, program, made_of).map_err(|error| Fault {
+            layer: Some(Layer::Files),
+            error,
+        })?;
     }
-    created.restrict_self().map_err(told)?;
+    created.restrict_self()?;
     Ok(())
 }
 
-fn allow_what_workerd_is_made_of(ruleset: RulesetCreated, program: &Program) -> io::Result<RulesetCreated> {
-    let made_of = libraries::of(program)?;
+fn allow_what_workerd_is_made_of(
+    ruleset: RulesetCreated,
+    program: &Program,
+    made_of: &MadeOf,
+) -> io::Result<RulesetCreated> {
     let run = AccessFs::Execute | AccessFs::ReadFile;
     // workerd opens the root to begin with, and what it reads by path from there. Listing is left to the layer `calls`:
     // a rule for the root is one for all folders.

@@ -9,6 +9,7 @@ mod process;
 use std::fmt;
 use std::io;
 
+use self::landlock::Fault;
 use crate::program::Program;
 
 /// Layers that hold on their own, by the names that the addon and its report use.
@@ -86,50 +87,72 @@ impl Plan {
         })
     }
 
-    /// Shuts the door, but for the one `execve` of `program`.
-    pub(crate) fn apply(&self, program: &Program) -> Result<(), Refused> {
+    /// Shuts the door, but for the one `execve` of `program`. Gives the layers that it went on without.
+    pub(crate) fn apply(&self, program: &Program) -> Result<Vec<Refused>, Refused> {
+        let mut lost = Vec::new();
         // Rules are made of files that only the capabilities may reach, so those go after; the filter of system calls
         // would refuse what the other layers are set up with, so it comes last.
-        self.one(Layer::Limits, process::limit)?;
-        self.landlock(program)?;
-        self.one(Layer::Capabilities, || process::drop_capabilities(program))?;
-        self.one(Layer::Calls, || calls::install(program, self.is_strict))
+        self.one(Layer::Limits, &mut lost, process::limit)?;
+        self.landlock(program, &mut lost)?;
+        self.one(Layer::Capabilities, &mut lost, || {
+            process::drop_capabilities(program)
+        })?;
+        self.one(Layer::Calls, &mut lost, || {
+            calls::install(program, self.is_strict)
+        })?;
+        Ok(lost)
     }
 
-    fn landlock(&self, program: &Program) -> Result<(), Refused> {
+    fn landlock(&self, program: &Program, lost: &mut Vec<Refused>) -> Result<(), Refused> {
         use Layer::{Files, Network, Scope};
         let mut asked: Vec<Layer> = [Files, Network, Scope]
             .into_iter()
             .filter(|layer| self.layers.contains(layer))
             .collect();
-        // They share one ruleset. Should the kernel refuse the later ones, the first may hold all the same.
-        while let Some(&last) = asked.last() {
-            match landlock::restrict(program, &asked) {
-                Ok(()) => break,
-                Err(error) => self.refused(last, error)?,
+        let mut made_of = None;
+        if asked.contains(&Files) {
+            match libraries::of(program) {
+                Ok(found) => made_of = Some(found),
+                // A fault of the program's, not of the kernel's: the other two can do without its files.
+                Err(error) => {
+                    asked.retain(|layer| *layer != Files);
+                    self.refused(Files, error, lost)?;
+                }
             }
-            asked.pop();
+        }
+        // They share one ruleset. Should the kernel refuse one of them, the others may hold all the same.
+        while let Some(&last) = asked.last() {
+            let rules = made_of.as_ref().filter(|_| asked.contains(&Files));
+            match landlock::restrict(program, rules, &asked) {
+                Ok(()) => break,
+                Err(Fault { layer, error }) => {
+                    let blamed = layer.unwrap_or(last);
+                    asked.retain(|layer| *layer != blamed);
+                    self.refused(blamed, error, lost)?;
+                }
+            }
         }
         Ok(())
     }
 
-    fn one(&self, layer: Layer, apply: impl FnOnce() -> io::Result<()>) -> Result<(), Refused> {
+    fn one(
+        &self,
+        layer: Layer,
+        lost: &mut Vec<Refused>,
+        apply: impl FnOnce() -> io::Result<()>,
+    ) -> Result<(), Refused> {
         if !self.layers.contains(&layer) {
             return Ok(());
         }
-        apply().or_else(|error| self.refused(layer, error))
+        apply().or_else(|error| self.refused(layer, error, lost))
     }
 
-    #[allow(
-        clippy::print_stderr,
-        reason = "the addon logs what comes from standard error"
-    )]
-    fn refused(&self, layer: Layer, error: io::Error) -> Result<(), Refused> {
+    fn refused(&self, layer: Layer, error: io::Error, lost: &mut Vec<Refused>) -> Result<(), Refused> {
         let refused = Refused { layer, error };
         if self.policy == Policy::Must {
             return Err(refused);
         }
-        eprintln!("emdash-sandbox-launcher: goes on although {refused}");
+        lost.push(refused);
         Ok(())
     }
 }
@@ -143,12 +166,8 @@ pub(crate) struct Refused {
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the jail lacks its layer {}: {}",
-            self.layer.name(),
-            self.error
-        )
+        let Self { layer, error } = self;
+        write!(f, "the jail lacks its layer {}: {error}", layer.name())
     }
 }
 

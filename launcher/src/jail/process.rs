@@ -13,6 +13,10 @@ use crate::program::Program;
 /// starts no such program either.
 const CORE_BYTES: u64 = 1;
 
+/// Which kinds of memory a core has (core(5)). It stays when another program is executed.
+const CORE_FILTER: &str = "/proc/self/coredump_filter";
+const NO_MEMORY: &str = "0";
+
 /// Nothing is to be written to a file; pipes and sockets don't count.
 const FILE_BYTES: u64 = 0;
 
@@ -21,9 +25,27 @@ const DESCRIPTORS: u64 = 1024;
 
 /// Not the address space: V8 reserves much more than it uses.
 pub(super) fn limit() -> io::Result<()> {
-    lower(Resource::Core, CORE_BYTES)?;
+    limit_core()?;
     lower(Resource::Fsize, FILE_BYTES)?;
     lower(Resource::Nofile, DESCRIPTORS)
+}
+
+/// Two locks. The second is for whom somebody has given a limit of zero that only root can raise: were it told to a
+/// program all the same, a core would have none of the memory.
+fn limit_core() -> io::Result<()> {
+    let one = Rlimit {
+        current: Some(CORE_BYTES),
+        maximum: Some(CORE_BYTES),
+    };
+    // Fails where somebody has set a lower one.
+    setrlimit(Resource::Core, one).or_else(|_| lower(Resource::Core, CORE_BYTES))?;
+    match std::fs::write(CORE_FILTER, NO_MEMORY) {
+        // A kernel that writes no cores.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        // The first lock holds.
+        Err(_) if getrlimit(Resource::Core).current == Some(CORE_BYTES) => Ok(()),
+        outcome => outcome,
+    }
 }
 
 /// Both the soft and the hard limit, so that only a privileged process could raise it again.

@@ -6,11 +6,13 @@
 )]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::io::IoSlice;
+use std::io::{IoSlice, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::BorrowedFd;
 use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
 
 use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg,
@@ -32,7 +34,7 @@ pub(crate) fn start(command: &mut Command, descriptors: &[BorrowedFd<'_>]) -> Ou
         None,
     )
     .unwrap();
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(4))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     assert!(ancillary.push(SendAncillaryMessage::ScmRights(descriptors)));
     sendmsg(&ours, &[IoSlice::new(b"!")], &mut ancillary, SendFlags::empty()).unwrap();
@@ -53,6 +55,23 @@ pub(crate) fn launcher<S: AsRef<OsStr>>(jail: &str, program: &[S]) -> Command {
         .arg(jail)
         .args(program);
     command
+}
+
+/// A shell that has all descriptors of one digit open and becomes the program: the parent is still this process.
+pub(crate) fn leaking(program: &[&str]) -> Command {
+    let mut command = Command::new("/bin/sh");
+    let open = "exec 3</dev/null 4<&3 5<&3 6<&3 7<&3 8<&3 9<&3; exec \"$@\"";
+    command.args(["-c", open, "sh"]).args(program);
+    command
+}
+
+/// Says once what can't be shown on this machine, past the harness, which keeps what tests print to itself.
+pub(crate) fn skipped(what: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if SAID.lock().unwrap().insert(what.to_owned()) {
+        let line = format!("skipped: {what}\n");
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
+    }
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {

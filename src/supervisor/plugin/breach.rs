@@ -1,8 +1,11 @@
 //! What happens to a plugin that exceeds a limit that only the end of its process can enforce.
 
+use tokio::time::Instant;
+
 use super::Plugin;
 use crate::error::{Error, ErrorCode};
 use crate::limits::cpu::Overdrawn;
+use crate::supervisor::restart::Failure;
 use crate::supervisor::state::Input;
 
 /// Invocations whose answers nobody waits for any more, past which a process is replaced when it has nothing else to do:
@@ -17,17 +20,22 @@ pub(super) enum Breach {
 
 impl Plugin {
     pub(super) async fn on_overdrawn(&mut self, Overdrawn { invocation }: Overdrawn) {
+        self.tell_used(Instant::now());
         let Some(session) = self.state.session() else {
             return;
         };
         // V8 works hardest when its heap is full: a heap bomb ends here as often as at its own limit.
         let full = self.subject.limits.memory() / 10 * 9;
-        let breach = match session.watch.memory(&session.process) {
-            memory if memory >= full => Breach::Memory,
-            _ => Breach::CpuTime,
+        let (breach, culprit) = match session.watch.memory(&session.process) {
+            // Which of several has filled it nobody knows.
+            memory if memory >= full => {
+                let is_alone = self.invocations.is_empty();
+                (Breach::Memory, is_alone.then_some(invocation))
+            }
+            _ => (Breach::CpuTime, Some(invocation)),
         };
         session.kill().await;
-        self.end_process_for(breach, Some(invocation)).await;
+        self.end_process_for(breach, culprit).await;
     }
 
     /// Its process is gone: because of this invocation, or, without one, of nobody knows which.
@@ -47,11 +55,23 @@ impl Plugin {
             Some(None) => format!("what a hook or route had left running exceeded its {what}"),
             None => format!("its {what} was exceeded"),
         };
-        self.end_process(reason).await;
+        self.end_process(Failure::Breach, reason).await;
     }
 
+    /// Whether it is to be replaced, now that nothing of it goes on which may.
     pub(super) fn is_littered(&self) -> bool {
-        self.leftovers >= MAX_LEFTOVERS && self.invocations.is_empty() && self.calls.is_empty()
+        self.littered_until().is_some_and(|until| until <= Instant::now())
+    }
+
+    /// When it is to be replaced, where it is littered and nobody waits for it: what answered invocations have left running
+    /// may go on until their time is over.
+    pub(super) fn littered_until(&self) -> Option<Instant> {
+        let is_littered = self.leftovers >= MAX_LEFTOVERS
+            && self.invocations.is_empty()
+            && self.calls.is_empty()
+            && self.fetches.is_empty();
+        let session = self.state.session().filter(|_| is_littered)?;
+        Some(session.watch.until())
     }
 
     pub(super) async fn recycle(&mut self) {

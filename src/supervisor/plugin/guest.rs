@@ -1,25 +1,53 @@
 //! The half of the actor that listens to the guest: its answers, its `ctx` calls, and what the host says to those.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::{Plugin, Subject};
 use crate::bridge::{self, LogLine, Method, Operation};
-use crate::channel::FetchAsk;
 use crate::channel::frame::{self, Incoming};
+use crate::channel::{FetchAsk, Room};
 use crate::egress::Grant;
 use crate::error::{Error, ErrorCode, OVER, Refusal};
 use crate::json::{self, Extent};
 use crate::limits::DOCUMENTED_SUBREQUESTS;
+use crate::limits::cpu::End;
 use crate::limits::sizes::{MAX_DEPTH, MAX_VALUES};
+use crate::supervisor::complaint::error_of;
 use crate::supervisor::host_calls::HostCall;
 use crate::supervisor::message::Answer;
 use crate::supervisor::outbox::Event;
-use crate::workerd::sanitise_text;
+
+/// An operation that waits for its turn.
+#[derive(Debug)]
+pub(in crate::supervisor) struct Work {
+    event: Event,
+    file: Option<File>,
+}
+
+/// A file that a call brings, or asks for.
+#[derive(Debug)]
+struct File {
+    way: Way,
+    room: Room,
+    until: Instant,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// The guest keeps it under this number.
+    Upload(u64),
+    /// In bytes, at most.
+    Read(u64),
+}
 
 impl Plugin {
     pub(super) async fn on_frame(&mut self, text: &str) {
+        if let Some(session) = self.state.session_mut() {
+            session.watch.heard();
+        }
         match Incoming::parse(text) {
             Ok(Incoming::Call {
                 call,
@@ -29,20 +57,18 @@ impl Plugin {
             }) => self.on_guest_call(call, invocation, &method, body),
             Ok(Incoming::Answer { invocation, outcome }) => {
                 let Some(waiting) = self.invocations.answer(invocation) else {
+                    // Too late for whoever asked, but it has come to its end.
+                    self.leftovers = self.leftovers.saturating_sub(1);
                     return;
                 };
                 self.last_used = Instant::now();
-                self.end_watch(invocation, self.last_used);
+                self.end_watch(invocation, End::Answered, self.last_used);
                 match outcome {
                     Ok(value) => match value.and_then(excess_of_answer) {
                         Some(message) => self.fail(waiting.request, Error::new(ErrorCode::Threw, message)),
                         None => self.done(waiting.request, value.map(|value| value.get().to_owned())),
                     },
-                    Err(thrown) => {
-                        let message = sanitise_text(&thrown.message.0);
-                        let code = thrown.route_error().map_or(ErrorCode::Threw, ErrorCode::Route);
-                        self.fail(waiting.request, Error::new(code, message));
-                    }
+                    Err(thrown) => self.fail(waiting.request, error_of(&thrown, thrown.stack())),
                 }
             }
             Ok(Incoming::Ready { .. } | Incoming::Broken { .. }) | Err(_) => {
@@ -70,12 +96,8 @@ impl Plugin {
                 self.send_to_guest(call, Ok(Answer::json("null")));
             }
             Ok(operation) => {
-                let upload = match self.upload_of(&operation) {
-                    Ok(upload) => upload,
-                    Err(message) => return self.send_to_guest(call, Err(message.into())),
-                };
-                let arguments: usize = operation.args.iter().flatten().map(String::len).sum();
-                let bytes = arguments + upload.as_ref().map_or(0, Bytes::len);
+                let file = file_of(&operation, until);
+                let bytes = operation.args.iter().flatten().map(String::len).sum();
                 self.last_used = Instant::now();
                 let (plugin, authority) = (self.subject.number, self.authority.until(until));
                 let call = HostCall {
@@ -83,17 +105,47 @@ impl Plugin {
                     invocation,
                     until,
                     bytes,
+                    file: file.as_ref().map(|file| Arc::clone(&file.room)),
                 };
-                let event = self.calls.begin(call, |call| Event::Call {
-                    plugin,
-                    call,
-                    operation,
-                    upload,
-                    authority,
+                if let Some(session) = self.state.session_mut() {
+                    session.watch.waits(invocation);
+                }
+                let work = self.calls.begin(call, |call| {
+                    let event = Event::Call {
+                        plugin,
+                        call,
+                        operation,
+                        upload: None,
+                        authority,
+                    };
+                    Work { event, file }
                 });
-                event.into_iter().for_each(|event| self.outbox.push(event));
+                work.into_iter().for_each(|work| self.carry_out(work));
             }
         }
+    }
+
+    /// An operation whose turn it is. First there must be room for its file, and one that it brings is fetched.
+    fn carry_out(&self, Work { event, file }: Work) {
+        let (Some(file), Some(session)) = (file, self.state.session()) else {
+            return self.outbox.push(event);
+        };
+        let files = Arc::clone(session.channel.files());
+        let (limit, outbox) = (self.subject.limits.max_upload, Arc::clone(&self.outbox));
+        tokio::spawn(async move {
+            let ready = async {
+                match file.way {
+                    Way::Upload(number) => files.fetch(number, limit, &file.room).await.ok(),
+                    Way::Read(bytes) => {
+                        files.make_room(bytes, &file.room).await;
+                        None
+                    }
+                }
+            };
+            // Without its bytes an upload is refused, and after that time no operation begins.
+            let upload = tokio::time::timeout_at(file.until, ready).await;
+            outbox.push(event.with_upload(upload.ok().flatten()));
+        });
     }
 
     /// A fetch is a `ctx` call like the others; only its bodies go another way.
@@ -112,7 +164,10 @@ impl Plugin {
         let reach = bridge::reach(&manifest.id, &self.grants, &manifest.allowed_hosts)
             .map_err(|error| error.to_string())?;
         self.last_used = Instant::now();
-        let (authority, open) = (self.authority.until(until), self.fetches.begin());
+        let (authority, open) = (self.authority.until(until), self.fetches.begin(invocation));
+        if let Some(session) = self.state.session_mut() {
+            session.watch.waits(invocation);
+        }
         Ok(Grant {
             reach,
             ended: Box::pin(async move {
@@ -120,6 +175,15 @@ impl Plugin {
                 drop(open);
             }),
         })
+    }
+
+    /// Whose fetches have ended waits for them no more.
+    pub(super) fn resume_fetchers(&mut self) {
+        for invocation in self.fetches.take_ended() {
+            if let Some(session) = self.state.session_mut() {
+                session.watch.resumes(invocation);
+            }
+        }
     }
 
     /// Counts a call that leaves the isolate.
@@ -130,7 +194,8 @@ impl Plugin {
                 "Too many subrequests: a hook or route may make at most {limit} calls on ctx"
             ));
         };
-        if count > u64::from(DOCUMENTED_SUBREQUESTS) && !self.has_warned_of_subrequests {
+        self.subject.board.counts_subrequest();
+        if count > DOCUMENTED_SUBREQUESTS && !self.has_warned_of_subrequests {
             self.has_warned_of_subrequests = true;
             self.notice(format!(
                 "makes more than {DOCUMENTED_SUBREQUESTS} calls on ctx in one hook or route: this plugin would fail on Cloudflare"
@@ -139,24 +204,15 @@ impl Plugin {
         Ok(())
     }
 
-    /// The bytes that an upload names by the number under which they wait.
-    fn upload_of(&self, operation: &Operation) -> Result<Option<Bytes>, &'static str> {
-        if operation.method != Method::MediaUpload {
-            return Ok(None);
-        }
-        let number = operation
-            .args
-            .last()
-            .and_then(|number| number.as_ref()?.parse().ok());
-        let upload = number.and_then(|number| self.state.session()?.channel.upload(number));
-        upload.map(Some).ok_or("the bytes of this upload are not there")
-    }
-
     pub(super) fn on_answer(&mut self, call: u64, result: Result<Answer, Refusal>) {
-        let Some((call, next)) = self.calls.end(call) else {
+        let room = self.calls.room_of(call);
+        let Some((call, invocation, next)) = self.calls.end(call) else {
             return;
         };
-        next.into_iter().for_each(|event| self.outbox.push(event));
+        if let Some(session) = self.state.session_mut() {
+            session.watch.resumes(invocation);
+        }
+        next.into_iter().for_each(|work| self.carry_out(work));
         // The answer is spliced into a frame: it must be one JSON value, whatever a row of the database held.
         let result = match result {
             Ok(Answer {
@@ -166,7 +222,7 @@ impl Plugin {
             }
             result => result,
         };
-        self.send_to_guest(call, result);
+        self.send_with_room(call, result, room);
     }
 
     /// Answers for operations whose invocations are over.
@@ -177,6 +233,11 @@ impl Plugin {
     }
 
     fn send_to_guest(&mut self, call: u64, result: Result<Answer, Refusal>) {
+        self.send_with_room(call, result, None);
+    }
+
+    /// `room` is what the answer's bytes take until the guest has them.
+    fn send_with_room(&mut self, call: u64, result: Result<Answer, Refusal>, room: Option<Room>) {
         // Call 0 wants no answer.
         let (Some(session), 1..) = (self.state.session_mut(), call) else {
             return;
@@ -188,11 +249,25 @@ impl Plugin {
                 bytes: Some(bytes),
             }) => {
                 let frame = frame::result_with_bytes(call, value.as_deref().unwrap_or("{}"));
-                session.channel.send_with_bytes(frame, call, bytes);
+                session.channel.send_with_bytes(frame, call, bytes, room);
             }
             Err(refusal) => session.channel.send(frame::refusal(call, &refusal)),
         }
     }
+}
+
+fn file_of(operation: &Operation, until: Instant) -> Option<File> {
+    let way = match operation.method {
+        Method::MediaUpload => Way::Upload,
+        Method::MediaReadBytes => Way::Read,
+        _ => return None,
+    };
+    let way = way(operation.args.last()?.as_ref()?.parse().ok()?);
+    Some(File {
+        way,
+        room: Room::default(),
+        until,
+    })
 }
 
 fn excess_of_answer(value: &RawValue) -> Option<String> {

@@ -8,10 +8,11 @@ use super::Plugin;
 use crate::channel::{MAX_LARGE_FRAME_BYTES, frame};
 use crate::error::{Error, ErrorCode};
 use crate::json;
+use crate::limits::cpu::End;
 use crate::limits::ms_text;
 use crate::limits::sizes::MAX_DEPTH;
 use crate::supervisor::message::{Call, Kind};
-use crate::supervisor::outbox::{Event, Names};
+use crate::supervisor::outbox::Event;
 use crate::supervisor::state::{Input, State};
 use crate::workerd::sanitise_line;
 
@@ -134,7 +135,7 @@ impl Plugin {
 
     pub(super) fn expire(&mut self, now: Instant) {
         while let Some((number, waiting)) = self.invocations.expire(now) {
-            self.end_watch(number, now);
+            self.end_watch(number, End::Expired, now);
             self.leftovers += 1;
             let limit = ms_text(self.subject.limits.wall_time);
             self.fail(waiting.request, Error::new(ErrorCode::WallTime, limit));
@@ -142,9 +143,18 @@ impl Plugin {
     }
 
     /// Its answer is there, or comes too late.
-    pub(super) fn end_watch(&mut self, invocation: u64, now: Instant) {
+    pub(super) fn end_watch(&mut self, invocation: u64, end: End, now: Instant) {
         if let Some(session) = self.state.session_mut() {
-            session.watch.end(&session.process, invocation, now);
+            session.watch.end(&session.process, invocation, end, now);
+        }
+        self.tell_used(now);
+    }
+
+    /// For `status()`, before whoever waits for an answer can ask it.
+    pub(super) fn tell_used(&mut self, now: Instant) {
+        if let Some(session) = self.state.session_mut() {
+            let (cpu, memory) = session.watch.take_used(&session.process, now);
+            self.subject.board.used(cpu, memory);
         }
     }
 
@@ -154,15 +164,5 @@ impl Plugin {
 
     pub(super) fn fail(&self, request: u64, error: Error) {
         self.outbox.push(Event::Failed { request, error });
-    }
-}
-
-impl Names {
-    fn has(&self, kind: Kind, name: &str) -> bool {
-        let names = match kind {
-            Kind::Hook => &self.hooks,
-            Kind::Route => &self.routes,
-        };
-        names.iter().any(|own| own == name)
     }
 }

@@ -106,14 +106,14 @@ impl Plugin {
             End::OutOfTime => TOO_BUSY.into(),
             End::Other(reason) => reason,
         };
-        self.end_process(reason).await;
+        self.end_process(Failure::Crash, reason).await;
     }
 
     /// What is left to do when the process is gone.
-    pub(super) async fn end_process(&mut self, reason: String) {
+    pub(super) async fn end_process(&mut self, failure: Failure, reason: String) {
         self.end_authority();
         self.fail_in_flight(&reason);
-        let verdict = self.judge(Failure::Crash, &reason);
+        let verdict = self.judge(failure, &reason);
         let outlook = match &self.state {
             State::Draining(_) => String::new(),
             _ => consequence(verdict),
@@ -149,10 +149,11 @@ impl Plugin {
                 Excess::Overdrawn(overdrawn) => self.on_overdrawn(overdrawn).await,
                 Excess::Unasked => {
                     session.kill().await;
-                    self.end_process(UNASKED.into()).await;
+                    self.end_process(Failure::Crash, UNASKED.into()).await;
                 }
             };
         }
+        self.tell_used(now);
         if self.unused_at().is_some_and(|at| at <= now) {
             self.notice("stopped: nobody needed it; the next call starts it".into());
             self.end_authority();

@@ -1,4 +1,5 @@
-//! One plugin: an actor on the io thread that owns all of its state and is talked to by messages only.
+//! One plugin: an actor on the io thread that owns all of its state and is talked to by messages; while it sleeps, a
+//! deputy sends what is simple.
 
 mod breach;
 mod guest;
@@ -12,13 +13,15 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+pub(super) use self::guest::Work;
 use super::authority::LoadAuthority;
+use super::deputy::{Begun, Deputy, Desk};
 use super::fetches::Fetches;
 use super::host_calls::HostCalls;
 use super::invocations::Invocations;
 use super::journal::Journal;
 use super::message::{Call, Command};
-use super::outbox::{Event, Names, Outbox};
+use super::outbox::{Names, Outbox};
 use super::restart::Failures;
 use super::start::{Blueprint, Session, StartError};
 use super::state::{Effect, Input, State};
@@ -46,6 +49,7 @@ pub(super) struct Subject {
     pub(super) limits: Limits,
     pub(super) timing: Timing,
     pub(super) board: Arc<Board>,
+    pub(super) desk: Arc<Desk<Work>>,
     /// Called at each start that succeeded.
     pub(super) on_ready: OnReady,
 }
@@ -64,7 +68,7 @@ pub(super) struct Plugin {
     names: Option<Arc<Names>>,
     invocations: Invocations,
     authority: LoadAuthority,
-    calls: HostCalls<Event>,
+    calls: HostCalls<Work>,
     fetches: Fetches,
     failures: Failures,
     drain: Option<Drain>,
@@ -114,8 +118,12 @@ impl Plugin {
     /// Runs until the plugin is unloaded and its process is gone.
     pub(super) async fn run(mut self) {
         while !matches!(self.state, State::Ended) {
-            match self.next().await {
+            let next = self.next().await;
+            self.read_notes();
+            self.resume_fetchers();
+            match next {
                 Next::Command(Command::Call(call)) => self.on_call(call).await,
+                Next::Command(Command::Wake) => {}
                 Next::Command(Command::Answer { call, result }) => self.on_answer(call, result),
                 Next::Command(Command::Terminate { within }) => self.on_terminate(within).await,
                 Next::Started(outcome) => self.on_started(*outcome).await,
@@ -126,13 +134,16 @@ impl Plugin {
                 Next::Room | Next::FetchEnded => {}
             }
             self.settle().await;
-            let waiting = self
-                .state
-                .waiting_calls()
-                .filter(|call| call.is_answered())
-                .count();
-            self.subject.board.in_flight(self.invocations.len() + waiting);
+            self.subject
+                .board
+                .in_flight(self.invocations.len() + self.waiting());
         }
+    }
+
+    /// Calls that wait for a process, and that somebody waits for.
+    fn waiting(&self) -> usize {
+        let calls = self.state.waiting_calls();
+        calls.filter(|call| call.is_answered()).count()
     }
 
     /// What follows when nothing is in flight any more.
@@ -148,7 +159,7 @@ impl Plugin {
     async fn next(&mut self) -> Next {
         let timer = self.next_timer();
         let reads = self.calls.has_room();
-        let is_draining = self.drain.is_some();
+        self.leave_desk(timer);
         let session = self.state.session_mut();
         tokio::select! {
             command = self.commands.recv(), if self.is_held => {
@@ -158,8 +169,69 @@ impl Plugin {
             }
             Some(outcome) = maybe(self.starting.as_mut()) => Next::Started(Box::new(outcome)),
             Some(next) = hear(session, reads) => next,
-            () = self.fetches.one_ended(), if is_draining => Next::FetchEnded,
+            () = self.fetches.one_ended() => Next::FetchEnded,
             Some(()) = maybe(timer.map(tokio::time::sleep_until)) => Next::Timer,
+        }
+    }
+
+    /// Lets JavaScript's thread act for it while it sleeps, until `wakes_at` at the latest.
+    fn leave_desk(&mut self, wakes_at: Option<Instant>) {
+        let (State::Serving(session), Some(names)) = (&self.state, &self.names) else {
+            return;
+        };
+        self.subject.desk.leave(|| {
+            self.commands.is_empty().then(|| Deputy {
+                writer: session.channel.writer(),
+                clock: session.process.clock(),
+                may_use: session.watch.may_use(),
+                names: Arc::clone(names),
+                calls: std::mem::take(&mut self.calls),
+                next: self.invocations.next(),
+                in_flight: self.invocations.len(),
+                wakes_at,
+                looks_within: session.watch.looks_within(),
+                begun: Vec::new(),
+                answered: Vec::new(),
+                is_relieved: false,
+            })
+        });
+    }
+
+    /// What has been done for it meanwhile comes before all that can follow from it.
+    fn read_notes(&mut self) {
+        let waiting = self.waiting();
+        let taken = self.subject.desk.take(|deputy| {
+            // Before anybody can ask how many there are.
+            let in_flight = self.invocations.len() + deputy.begun.len() + waiting;
+            self.subject.board.in_flight(in_flight);
+        });
+        let Some(Deputy {
+            calls,
+            begun,
+            answered,
+            ..
+        }) = taken
+        else {
+            return;
+        };
+        self.calls = calls;
+        for Begun {
+            request,
+            label,
+            at,
+            used,
+        } in begun
+        {
+            self.last_used = at;
+            let number = self.invocations.begin(request, label, at);
+            if let Some(session) = self.state.session_mut() {
+                session.watch.began(&session.process, number, used, at);
+            }
+        }
+        if let Some(session) = self.state.session_mut() {
+            answered
+                .into_iter()
+                .for_each(|invocation| session.watch.resumes(invocation));
         }
     }
 
@@ -169,7 +241,8 @@ impl Plugin {
             self.drain.as_ref().map(|drain| drain.until),
             self.state.next_tick(),
             self.unused_at(),
-            self.calls.next_room(),
+            self.calls.next_overdue(),
+            self.littered_until(),
             self.state.session().and_then(|session| session.watch.next_look()),
         ]
         .into_iter()
@@ -185,6 +258,7 @@ impl Plugin {
 /// Whoever still waits when the actor ends, by whatever way, hears of it.
 impl Drop for Plugin {
     fn drop(&mut self) {
+        self.read_notes();
         self.authority.end();
         const REASON: &str = "its supervisor ended";
         self.fail_in_flight(REASON);

@@ -186,7 +186,7 @@ pub(super) fn calls(facts: &Facts) -> Calls {
         ),
         (libc::SYS_socket, vec![stream(0)]),
         (libc::SYS_socketpair, vec![stream(0)]),
-        (libc::SYS_connect, vec![vec![connect(facts)]]),
+        (libc::SYS_connect, vec![vec![connect()]]),
         // Another filter sees to it that this is the launcher's own.
         (libc::SYS_execve, Vec::new()),
     ]);
@@ -218,10 +218,13 @@ fn stream(family: u8) -> Vec<Test> {
 }
 
 /// No filter sees an address, but each sees how long it is. The process stands in the folder of its own descriptors and
-/// can't leave it, so that a name of a digit or two is one of these; and none of them can come to be a socket's name but
-/// by `O_PATH`, which is refused. What is left is the backing server.
-fn connect(facts: &Facts) -> Test {
-    Test(2, Kind::AtMost(facts.longest_address))
+/// can't leave it, so that a digit is the name of one of these; and none of them can come to be a socket's name but by
+/// `O_PATH`, which is refused. What is left is the backing server. (The end of the name may be left out: `/x` fits too, and
+/// so does an abstract name of one byte, which the layer `scope` is for.)
+fn connect() -> Test {
+    /// `struct sockaddr_un` with a family, a digit and the end.
+    const ADDRESS_BYTES: usize = size_of::<libc::sa_family_t>() + 2;
+    Test(2, Kind::AtMost(ADDRESS_BYTES as u64))
 }
 
 fn one_of<const COUNT: usize>(argument: u8, values: [u64; COUNT]) -> Vec<Vec<Test>> {

@@ -33,8 +33,6 @@ struct Facts {
     pid: u64,
     /// Where the path of the one program that may be executed lies.
     path_address: u64,
-    /// Bytes of the longest socket address that names one of the process's own descriptors.
-    longest_address: u64,
 }
 
 /// A test of one argument.
@@ -66,7 +64,6 @@ pub(super) fn install(program: &Program, is_strict: bool) -> io::Result<()> {
     let facts = Facts {
         pid: u64::from(std::process::id()),
         path_address: program.path_address(),
-        longest_address: longest_address(program.descriptor_digits),
     };
     let fatal = filter(
         fatal::calls(&facts),
@@ -88,13 +85,6 @@ pub(super) fn install(program: &Program, is_strict: bool) -> io::Result<()> {
     // Last, since it refuses the call that installs one.
     let allowed = filter(allowed, unexpected, SeccompAction::Allow);
     apply_filter(&allowed.map_err(told)?).map_err(told)
-}
-
-/// `struct sockaddr_un` with a name of so many bytes, relative to the folder of the process's own descriptors.
-fn longest_address(digits: usize) -> u64 {
-    const FAMILY: usize = size_of::<libc::sa_family_t>();
-    const END: usize = 1;
-    (FAMILY + digits + END) as u64
 }
 
 fn filter(calls: Calls, otherwise: SeccompAction, then: SeccompAction) -> Result<BpfProgram, BackendError> {
@@ -142,7 +132,6 @@ mod tests {
     const FACTS: Facts = Facts {
         pid: 7,
         path_address: 0x7000_1234_5678,
-        longest_address: 4,
     };
 
     #[test]
@@ -194,10 +183,5 @@ mod tests {
         ] {
             filter(calls, SeccompAction::Log, then).unwrap();
         }
-    }
-
-    #[test]
-    fn an_address_is_as_long_as_the_descriptors_name_needs() {
-        assert_eq!([1, 2].map(longest_address), [4, 5]);
     }
 }

@@ -1,0 +1,122 @@
+/** What the documents say of the code, held against it: files, commands, variables, messages. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const git = (...args: string[]) => execFileSync("git", args, { encoding: "utf8" }).trim().split("\n");
+
+const files = git("ls-files", "--cached", "--others", "--exclude-standard").filter(existsSync);
+const documents = files.filter((file) => /^(README|CONTRIBUTING|docs\/.*)\.md$/.test(file));
+const read = (file: string) => readFileSync(file, "utf8");
+const matches = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, found = ""]) => found);
+
+const code = files
+  .filter(
+    (file) =>
+      /^(src|launcher|host|guest|bench|scripts|__test__)\//.test(file) && !file.endsWith("docs.spec.ts"),
+  )
+  .map(read)
+  .join("\n");
+
+describe.each(documents)("%s", (document) => {
+  const text = read(document);
+  const spans = matches(text.replaceAll(/```[\s\S]*?```/g, ""), /`([^`\n]+)`/g);
+
+  it("links to files that are there", () => {
+    const links = matches(text, /\]\((?!https?:|#)([^)#\s]+)/g);
+    expect(links.filter((link) => !existsSync(join(dirname(document), link)))).toEqual([]);
+  });
+
+  it("names files that are there", () => {
+    const named = spans.filter((span) =>
+      /^[\w.@-]+(\/[\w.@-]+)*\.(ts|rs|js|mjs|md|toml|yml|yaml)$/.test(span),
+    );
+    const published = (name: string) => existsSync(`node_modules/${name}`);
+    const missing = named.filter(
+      (name) => !published(name) && !files.some((file) => `/${file}`.endsWith(`/${name}`)),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  it("gives commands that there are", () => {
+    const { scripts } = JSON.parse(read("package.json"));
+    const npm = matches(text, /npm run ([\w:]+)/g).filter((name) => !Object.hasOwn(scripts, name));
+    const node = matches(text, /node ((?:bench|scripts|examples)\/[\w./-]+)/g).filter(
+      (file) => !existsSync(file),
+    );
+    expect([...npm, ...node]).toEqual([]);
+  });
+
+  it("names variables that the code reads", () => {
+    const variables = new Set(matches(text, /\b(EMDASH_(?:SANDBOX|WORKERD|TEST)_[A-Z_]*[A-Z])\b/g));
+    expect([...variables].filter((name) => !code.includes(name))).toEqual([]);
+  });
+});
+
+it("the README's table has every variable that a site's owner may set", () => {
+  const settings = files
+    .filter((file) => /^(src|host|launcher)\//.test(file) && !/test/i.test(file))
+    .map(read);
+  const variables = new Set(matches(settings.join("\n"), /\b(EMDASH_(?:SANDBOX|WORKERD)_[A-Z_]*[A-Z])\b/g));
+  const readme = read("README.md");
+  // For our own tests; CONTRIBUTING.md says what it does.
+  variables.delete("EMDASH_SANDBOX_JAIL_STRICT");
+  expect(variables.size).toBeGreaterThan(10);
+  expect([...variables].filter((name) => !readme.includes(`| \`${name}\` |`))).toEqual([]);
+});
+
+describe("docs/operations.md", () => {
+  const messages = read("docs/operations.md").split("\n## Messages\n")[1] ?? "";
+  const firstCells = messages.split("\n").flatMap((line) => /^\| (`.*?) \| /.exec(line)?.[1] ?? []);
+  const texts = firstCells.flatMap((cell) => matches(cell, /`([^`]+)`/g));
+
+  it("has messages", () => {
+    expect(texts.length).toBeGreaterThan(60);
+  });
+
+  it.each(texts)("%s is said somewhere", (message) => {
+    // What stands between the parts that differ, word for word, in the code or in the test that expects it.
+    const pieces = message.split(/<[^>]+>|…/).map((piece) => piece.trim());
+    const sure = pieces.filter((piece) => /\w{3,}/.test(piece));
+    expect(sure.length).toBeGreaterThan(0);
+    expect(sure.filter((piece) => !code.includes(piece))).toEqual([]);
+  });
+});
+
+describe("examples/deploy", () => {
+  const folder = "examples/deploy";
+
+  it("the container has what the container tests run with", () => {
+    const compose = read(`${folder}/compose.yaml`);
+    const tested = read("scripts/containers.mjs");
+    for (const [asked, flag] of [
+      ["cap_drop: [ALL]", "--cap-drop=ALL"],
+      ["no-new-privileges:true", "--security-opt=no-new-privileges"],
+      ["read_only: true", "--read-only"],
+    ] as const) {
+      expect(compose).toContain(asked);
+      expect(tested).toContain(flag);
+    }
+    expect(compose).not.toMatch(/privileged: *true|cap_add|seccomp/);
+  });
+
+  it("the image has glibc", () => {
+    expect(
+      matches(read(`${folder}/Dockerfile`), /^FROM (\S+)/gm).every((image) => /bookworm|trixie/.test(image)),
+    ).toBe(true);
+  });
+
+  const systemd = spawnSync("systemd-analyze", ["--version"]).status === 0;
+
+  it.skipIf(!systemd)("Linux: systemd takes the unit", () => {
+    const { stderr } = spawnSync("systemd-analyze", ["verify", "--man=no", `${folder}/emdash.service`], {
+      encoding: "utf8",
+    });
+    const complaints = stderr.split("\n").filter(
+      // A machine of ours has no site, and may have a systemd from before version 254.
+      (line) => line && !/'DelegateSubgroup'|is not executable|Failed to (connect|create)/.test(line),
+    );
+    expect(complaints).toEqual([]);
+  });
+});

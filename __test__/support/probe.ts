@@ -1,0 +1,13 @@
+/** The launcher's test program, built as its own tests build it. */
+import { execFileSync } from "node:child_process";
+
+/** Takes a moment, or a compilation. */
+export function probePath(): string {
+  const args = ["build", "--locked", "-p", "emdash-sandbox-launcher", "--bin", "emdash-sandbox-probe"];
+  const messages = execFileSync("cargo", [...args, "--quiet", "--message-format=json"], { encoding: "utf8" });
+  for (const line of messages.split("\n")) {
+    const { executable } = line.startsWith("{") ? (JSON.parse(line) as { executable?: string }) : {};
+    if (executable) return executable;
+  }
+  throw new Error("cargo built no emdash-sandbox-probe");
+}
