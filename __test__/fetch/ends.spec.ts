@@ -5,7 +5,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { useConsole } from "../support/console.js";
 import { openPrivateHosts } from "../support/origin.js";
-import { ask, inPlugin, loadPlugin, makeRunner, routeOf } from "../support/runner.js";
+import { ask, inPlugin, isOnPorts, loadPlugin, makeRunner, routeOf } from "../support/runner.js";
 
 useConsole();
 
@@ -141,7 +141,9 @@ it("a plugin that reads no answer may fetch as often as it may call: the oldest 
   );
   await ask(plugin, `${url}/whole/unread`);
   expect(await ask(plugin, `${url}/whole/last`, "last")).toBe(2 ** 18);
-  expect(await ask(plugin, null, "first")).toContain("too many answers were left unread before this one was");
+  // A port's buffers hold the whole of it, so that nothing of it waits to be read.
+  const told = isOnPorts() ? "it came" : "too many answers were left unread before this one was";
+  expect(await ask(plugin, null, "first")).toContain(told);
 });
 
 it("a plugin that cancels the body leaves the origin", async () => {

@@ -95,3 +95,8 @@ export const REQUEST: SerializedRequest = {
   headers: {},
   meta: { ip: null, userAgent: null, referer: null, geo: null },
 };
+
+/** Whether plugins and the host meet on ports, as `support/tcp.ts` has it. */
+export function isOnPorts(): boolean {
+  return process.env.EMDASH_SANDBOX_TRANSPORT === "tcp";
+}

@@ -51,7 +51,7 @@ describe("memory, which nothing refuses a plugin", () => {
     vi.stubEnv("EMDASH_SANDBOX_START_TIMEOUT_MS", "25000");
     const plugin = await loadPlugin(makeRunner({ limits }), code);
     await expect(ask(plugin)).rejects.toThrow(
-      /it used more than (its 32 MB of memory|2 s of processor time) at its start/,
+      /it used more than (32 MB of memory|2 s of processor time) at its start/,
     );
   });
 });
