@@ -7,7 +7,13 @@ export type GuestCall = { call: number; invocation: number; worker: DevWorker };
 
 export class HostCalls {
   readonly #open = new Map<number, GuestCall>();
+  readonly #onEnd: () => void;
   #last = 0;
+
+  /** `onEnd` hears of each that has ended. */
+  constructor(onEnd: () => void) {
+    this.#onEnd = onEnd;
+  }
 
   /** Our number of it: the guest's may come twice. */
   begin(call: GuestCall): number {
@@ -39,6 +45,11 @@ export class HostCalls {
     found?.worker.send(refusalFrame(found.call, message, code));
   }
 
+  /** Whether nothing is under way but what these invocations asked for. */
+  areOf(invocations: ReadonlySet<number>): boolean {
+    return [...this.#open.values()].every(({ invocation }) => invocations.has(invocation));
+  }
+
   /** Forgets them with the process that made them. */
   clear(): void {
     this.#open.clear();
@@ -47,7 +58,7 @@ export class HostCalls {
   /** Call 0 wants no answer. */
   #take(number: number): GuestCall | undefined {
     const found = this.#open.get(number);
-    this.#open.delete(number);
+    if (this.#open.delete(number)) this.#onEnd();
     return found && found.call > 0 ? found : undefined;
   }
 }

@@ -32,7 +32,7 @@ export class DevPlugin {
   #latest: { worker: DevWorker; giveUp: (error: Error) => void } | undefined;
   #failure: { reason: string; retryAt: number } | undefined;
   #invocations: Invocations;
-  readonly #calls = new HostCalls();
+  readonly #calls = new HostCalls(() => this.#checkDrained());
   #end: Promise<void> | undefined;
   #drained: (() => void) | undefined;
   /** Invocations that the end does not wait for. */
@@ -305,7 +305,10 @@ export class DevPlugin {
   }
 
   get #isDrained(): boolean {
-    return this.#invocations.waited.every((invocation) => this.#excused.has(invocation));
+    return (
+      this.#invocations.waited.every((invocation) => this.#excused.has(invocation)) &&
+      this.#calls.areOf(this.#excused)
+    );
   }
 
   #done(request: number, value: string | null): void {
