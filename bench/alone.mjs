@@ -15,11 +15,12 @@ if (row === "import") {
   const unpacked = name === "peer" ? await unpackPeer() : undefined;
   const entry = unpacked?.entry ?? "emdash-sandbox-native/sandbox";
   globalThis.gc();
-  const rss = process.memoryUsage.rss();
+  // Not the pages of Node's own program that an import happens to touch.
+  const own = anonymousMb([process.pid]);
   const start = performance.now();
   await import(entry);
   const ms = performance.now() - start;
-  print({ ms, MB: (process.memoryUsage.rss() - rss) / 1024 / 1024 });
+  print({ ms, MB: anonymousMb([process.pid]) - own });
   await unpacked?.remove();
 } else {
   const { openSite } = await import("./lib/site.mjs");
@@ -49,7 +50,8 @@ async function memory(start) {
       await Promise.all(plugins.map((plugin) => plugin.invokeHook("noop", { n })));
     // The peer has no such time: what it needs when idle is what it needs.
     if (row === "idle") await pause(2500);
-    const node = ((await settledRss()) - before) / 1024 / 1024;
+    // What making the site left behind may go later than it was waited for.
+    const node = Math.max(0, (await settledRss()) - before) / 1024 / 1024;
     measures[`${size}`] = node + proportionalMb(contender.workerds());
   }
   await contender.close();

@@ -1,5 +1,5 @@
 // What the rows are to reach: `ratio` to the peer at least, or `most` in the measure's own unit, or at most `floors`
-// times the floor, or `below` the peer.
+// times the floor, or `isBelow`: below the peer.
 export const TARGETS = {
   noop: {
     "p50 µs": { ratio: 8, floors: 2 },
@@ -14,7 +14,7 @@ export const TARGETS = {
   cold: { ms: { ratio: 4 } },
   add: { ms: { ratio: 3 }, "calls lost": { most: 0 } },
   upload: { "p50 µs": { ratio: 30 }, "Node CPU µs": { ratio: 30 } },
-  idle: { 10: { ratio: 1 } },
+  idle: { 10: { isBelow: true } },
   worn: { MB: { most: 20 } },
   import: { ms: { most: 30 }, MB: { most: 5 } },
 };
@@ -37,6 +37,7 @@ export function verdict(row, measure, { peer, ours, floor, ratio }) {
     parts.push([`${target.ratio}×`, ratio >= target.ratio]);
   if (target.floors !== undefined && floor !== undefined)
     parts.push([`${target.floors} floors`, ours <= target.floors * floor]);
+  if (target.isBelow && peer !== undefined) parts.push(["below", ours < peer]);
   if (target.most !== undefined) parts.push([`≤ ${target.most}`, ours <= target.most]);
   if (parts.length === 0) return undefined;
   return { words: parts.map(([words]) => words).join(", "), isMet: parts.every(([, isMet]) => isMet) };
