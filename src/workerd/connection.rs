@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 #[cfg(target_os = "linux")]
 use tokio::net::UnixStream;
+
+use super::loopback::LoopbackStream;
 
 /// Its end is that of its last owner. tokio's own halves lock, or can't be written to from a thread that has no runtime;
 /// a socket needs neither.
@@ -19,7 +20,7 @@ pub(crate) struct Connection(Arc<Socket>);
 enum Socket {
     #[cfg(target_os = "linux")]
     Unix(UnixStream),
-    Tcp(TcpStream),
+    Tcp(LoopbackStream),
 }
 
 /// Both kinds have the same methods, and no trait for them.
@@ -52,8 +53,8 @@ impl From<UnixStream> for Connection {
     }
 }
 
-impl From<TcpStream> for Connection {
-    fn from(stream: TcpStream) -> Self {
+impl From<LoopbackStream> for Connection {
+    fn from(stream: LoopbackStream) -> Self {
         Self(Arc::new(Socket::Tcp(stream)))
     }
 }

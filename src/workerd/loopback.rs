@@ -14,6 +14,9 @@ use hyper::HeaderMap;
 use hyper::header::HeaderValue;
 use tokio::net::{TcpListener, TcpStream};
 
+/// Only this file makes one.
+pub(super) type LoopbackStream = TcpStream;
+
 use crate::token::Secret;
 
 /// The headers of `guest/gate.js`.
