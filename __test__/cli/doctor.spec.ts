@@ -6,7 +6,7 @@ import { command, onMachine } from "../support/cli.js";
 import { onLinux } from "../support/processes.js";
 
 const IDS = [
-  ...["node", "glibc", "addon", "workerd", "landlock", "seccomp", "jail", "limits", "cgroups"],
+  ...["node", "glibc", "addon", "workerd", "landlock", "seccomp", "jail", "transport", "limits", "cgroups"],
   ...["temporary-folder", "emdash", "plugin"],
 ];
 
@@ -56,6 +56,12 @@ describe("on a machine that runs plugins", () => {
     for (const line of lines) expect(line).toMatch(/^([✓!✗] \S|\s+→ \S)/);
     expect(lines.filter((line) => /^[✓!✗]/.test(line))).toHaveLength(IDS.length);
     expect(lines.length).toBeLessThan(24);
+  });
+
+  it("warns of ports in place of sockets, because others on the machine can connect to them", async () => {
+    const { check, ok } = await diagnosed({ env: { EMDASH_SANDBOX_TRANSPORT: "tcp" } });
+    expect(ok).toBe(true);
+    expect(check("transport")).toMatchObject({ status: "warning", found: "tcp: ports of 127.0.0.1" });
   });
 
   it("warns of a jail that is off, because plugins run without it", async () => {

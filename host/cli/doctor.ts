@@ -42,6 +42,7 @@ const CHECKS: [id: string, title: string, look: (trial: Trial) => Finding][] = [
   ["landlock", "Landlock", look.landlock],
   ["seccomp", "seccomp", look.seccomp],
   ["jail", "jail", look.jail],
+  ["transport", "transport", look.transport],
   ["limits", "limits", look.limits],
   ["cgroups", "cgroups", look.cgroups],
   ["temporary-folder", "temp folder", look.temporaryFolder],

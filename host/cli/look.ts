@@ -90,6 +90,15 @@ export function jail({ failure, runner }: Trial): Finding {
   return bad(found, mode === "off" ? "Unset EMDASH_SANDBOX_JAIL." : `It lacks ${missing}`);
 }
 
+/** By what plugins' processes and the host reach each other. */
+export function transport({ runner, failure }: Trial): Finding {
+  const transport = runner?.transport;
+  if (!transport) return warning("not known: there is no runner", failure ?? MEND_THE_ADDON);
+  const { name, gaps } = transport;
+  if (gaps.length === 0) return ok(`${name}: sockets without a name`);
+  return warning(`${name}: ports of 127.0.0.1`, `Linux's default has none of this: ${gaps.join("; ")}`);
+}
+
 export function limits({ runner, failure }: Trial): Finding {
   const limits = runner?.limits;
   if (!limits) return warning("not known: there is no runner", failure ?? MEND_THE_ADDON);
