@@ -1,10 +1,12 @@
 // How far a plugin gets past its limits, and what enforcing them costs: after a build,
-// `node bench/limits.mjs [runs] [--against <folder>]`. Linux only: processes are measured from outside, through /proc.
+// `node bench/limits.mjs [runs]`. Linux only: processes are measured from outside, through /proc. It builds the addon a
+// second time, without what it measures.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createSandboxRunner } from "emdash-sandbox-native/sandbox";
+import { buildUnwatched } from "./lib/unwatched.mjs";
 
 /** 0 for what else is measured alone. */
 const RUNS = /^\d+$/.test(process.argv[2] ?? "") ? Number(process.argv[2]) : 50;
@@ -22,6 +24,9 @@ const LIMITS = { cpuMs: CPU_MS, memoryMb: MEMORY_MB, wallTimeMs: 30_000 };
 
 /** For what is to be timed, not ended. */
 const UNREACHED = { cpuMs: 3_600_000, wallTimeMs: 60_000 };
+
+// First, so that no compiler runs beside what is measured.
+const UNWATCHED = buildUnwatched();
 
 for (const level of ["debug", "info", "warn", "error"]) console[level] = () => {};
 
@@ -161,15 +166,11 @@ function distribution(values) {
 
 /**
  * What enforcement adds to a call: the same call with a build of this package that looks at no clock, in turns, so that
- * what else the machine does hits both alike. `--against <folder>` names it: a copy of `package.json`, `dist`, the
- * launcher and an addon in which the methods of `Watch` that are called for invocations return at once. What is told is
- * the median of all pairs' differences, with the range that it lies in by 95 % (a bootstrap over the pairs). A copy of
- * this very build must give a range with 0 in it.
+ * what else the machine does hits both alike. What is told is the median of all pairs' differences, with the range that it
+ * lies in by 95 % (a bootstrap over the pairs).
  */
 async function cost() {
-  if (!process.argv.includes("--against")) return;
-  const folder = process.argv[process.argv.indexOf("--against") + 1];
-  const other = await import(pathToFileURL(resolve(folder, "dist/sandbox.js")).href);
+  const other = await import(pathToFileURL(join(UNWATCHED, "dist/sandbox.js")).href);
   const latencies = [];
   const processors = [];
   for (let pair = 0; pair < PAIRS; pair += 1) {
