@@ -14,6 +14,10 @@ impl Delegation {
         None
     }
 
+    pub(crate) fn is_failing(&self) -> bool {
+        match *self {}
+    }
+
     pub(crate) fn hold(&self, _process_id: u32, _memory_limit: u64) -> io::Result<Cgroup> {
         match *self {}
     }
