@@ -14,6 +14,10 @@ const LACKS: &str = "the jail lacks its layer ";
 
 impl Loss {
     /// From a line of the launcher's, if it is such a line.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "only the launcher's pipe tells it")
+    )]
     pub(crate) fn parse(line: &str) -> Option<Self> {
         let (name, reason) = line.strip_prefix(LACKS)?.split_once(": ")?;
         let layer = Layer::ALL.into_iter().find(|layer| layer.name() == name)?;

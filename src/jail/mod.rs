@@ -136,6 +136,10 @@ impl Jail {
     }
 
     /// A start lacked these layers. Gives what is to be said of it, once.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "only the launcher's pipe tells it")
+    )]
     pub(crate) fn came_to(&self, lost: Vec<Loss>) -> Option<String> {
         let mut known = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         let is_news = *known != lost;
