@@ -170,15 +170,19 @@ pub(super) async fn start(
     let cgroup = blueprint.hold(process.pid());
     let share = Share::new(blueprint.limits.connections);
 
-    let opening = async {
+    let mut opening = Box::pin(async {
         bounded_cpu.map_err(|error| Complaint::Channel(unenforceable(&error)))?;
         blueprint.open(&process, child.opening, share).await
-    };
+    });
     let outcome = tokio::select! {
         // An end is the better explanation when both are there: its channel closes too.
         biased;
-        exit = process.exited() => Err(blueprint.failed_start(exit, &mut output).await),
-        opened = opening => match opened {
+        exit = process.exited() => {
+            // What the launcher said of the jail before may not have been read.
+            let _ = tokio::time::timeout(LAST_BREATH, &mut opening).await;
+            Err(blueprint.failed_start(exit, &mut output).await)
+        }
+        opened = &mut opening => match opened {
             // Whatever the channel's complaint is, a process that is ending says more.
             Err(Complaint::Channel(text)) => {
                 Err(blueprint.complain(text, LAST_BREATH, &process, &mut output).await)
@@ -196,6 +200,7 @@ pub(super) async fn start(
         }
         _ = &mut cancelled => Err(failed(super::state::UNLOADED)),
     };
+    drop(opening);
     let watched = outcome.and_then(|(channel, names, bounded)| {
         let watch = Watch::new(&process, &blueprint.limits, bounded, Instant::now());
         let watch = watch.map_err(|error| failed(unenforceable(&error)))?;
