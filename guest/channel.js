@@ -1,6 +1,6 @@
 // The guest's end of the channel: reads the host's frames, runs hooks and routes, and carries `ctx` calls.
 
-import { createContext } from "context.js";
+import { contexts } from "context.js";
 import { createFetch } from "fetch.js";
 import {
   acceptSocket,
@@ -63,7 +63,7 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
   let large;
 
   const fetchOut = createFetch(backing, () => getStore(invocations));
-  const context = () => createContext(binding, callHost, tellHost, callWithBytes, fetchOut);
+  const context = contexts(binding, callHost, tellHost, callWithBytes, fetchOut);
 
   // `data` is the event's own property in workerd: no prototype of the plugin's stands in between.
   addEventListener(socket, "message", (event) => receive(parseJson(event.data)));
@@ -97,7 +97,7 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
       text = failed(error);
     }
     // What the handler has sent on its way must arrive first: an answered plugin may be unloaded at any moment.
-    await large;
+    if (large !== undefined) await large;
     sendText(text, (reason) => sendText(failed(reason)));
   }
 

@@ -1,4 +1,5 @@
-// `ctx`: what a plugin holds of EmDash. A new one for each invocation; `call` knows which invocation it runs in.
+// `ctx`: what a plugin holds of EmDash. A new one for each invocation, of the same functions: `call` knows which invocation
+// it runs in.
 
 import {
   Error,
@@ -16,12 +17,10 @@ import {
 
 /**
  * `call(method, body)` resolves to the host's answer; `tell(method, body)` expects none; `callWithBytes` sends a file's
- * bytes along; `fetchOut(url, init)` is `fetch`.
+ * bytes along; `fetchOut(url, init)` is `fetch`. What comes back makes one `ctx` each time.
  */
-export function createContext({ plugin, site, members }, call, tell, callWithBytes, fetchOut) {
-  return {
-    plugin: { ...plugin },
-    storage: createStorage(call),
+export function contexts({ plugin, site, members }, call, tell, callWithBytes, fetchOut) {
+  const all = {
     kv: {
       get: (key) => call("kv/get", { key }),
       set: (key, value) => call("kv/set", { key, value }),
@@ -57,8 +56,6 @@ export function createContext({ plugin, site, members }, call, tell, callWithByt
     },
     http: { fetch: (url, init) => fetchOut(url, init) },
     log: createLog(tell),
-    site: { ...site },
-    url: createUrl(site.url),
     users: members.users
       ? {
           get: (id) => call("users/get", { id }),
@@ -68,17 +65,31 @@ export function createContext({ plugin, site, members }, call, tell, callWithByt
       : undefined,
     email: members.email ? { send: (message) => call("email/send", { message }) } : undefined,
   };
+  const collections = collectionsOf(call);
+  const url = createUrl(site.url);
+  // What one invocation does to its own is not the next one's.
+  return () => ({
+    plugin: { ...plugin },
+    storage: new Proxy({}, collections),
+    kv: { ...all.kv },
+    content: { ...all.content },
+    taxonomies: { ...all.taxonomies },
+    media: { ...all.media },
+    http: { ...all.http },
+    log: { ...all.log },
+    site: { ...site },
+    url,
+    users: all.users && { ...all.users },
+    email: all.email && { ...all.email },
+  });
 }
 
 /** Any name is a collection here; the host knows which ones the manifest declares. */
-function createStorage(call) {
-  return new Proxy(
-    {},
-    {
-      get: (_, collection) =>
-        typeof collection === "string" ? createCollection(collection, call) : undefined,
-    },
-  );
+function collectionsOf(call) {
+  return {
+    __proto__: null,
+    get: (_, collection) => (typeof collection === "string" ? createCollection(collection, call) : undefined),
+  };
 }
 
 function createCollection(collection, call) {

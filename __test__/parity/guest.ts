@@ -9,13 +9,13 @@ type Handler = (request: Request) => Promise<Response>;
 type Call = (method: string, body: unknown) => Promise<unknown>;
 
 interface ContextModule {
-  createContext(
+  contexts(
     binding: unknown,
     call: Call,
     tell: (method: string, body: unknown) => void,
     callWithBytes: (method: string, body: object, bytes: Uint8Array) => Promise<unknown>,
     fetchOut: (url: unknown, init?: RequestInit) => Promise<Response>,
-  ): unknown;
+  ): () => unknown;
 }
 
 /** What the guest keeps of workerd at its start, and `ctx` does not use. */
@@ -61,7 +61,7 @@ let context: Promise<ContextModule> | undefined;
 
 export async function guestContext(manifest: Manifest, site: unknown, handle: Handler): Promise<unknown> {
   context ??= importContext();
-  const { createContext } = await context;
+  const { contexts } = await context;
   const members = {
     users: holds(manifest, "users:read", "read:users"),
     email: holds(manifest, "email:send"),
@@ -84,7 +84,7 @@ export async function guestContext(manifest: Manifest, site: unknown, handle: Ha
       headers: pairs as [string, string][],
     });
   };
-  return createContext({ plugin, site, members }, call, tell, callWithBytes, fetchOut);
+  return contexts({ plugin, site, members }, call, tell, callWithBytes, fetchOut)();
 }
 
 interface Fetched {
