@@ -28,10 +28,7 @@ export declare class NativeEgress {
 
 /** The plugins of one runner. Its methods wait for nothing; what comes of them is told by `drain()`. */
 export declare class NativeRunner {
-  /**
-   * `wake` is called, at most once until the next `drain()`, when there is something to drain. It does not keep the
-   * event loop alive.
-   */
+  /** `wake` is called, at most once until the next `drain()`, when there is something to drain. It does not keep the event loop alive. */
   constructor(options: NativeOptions, wake: () => void)
   /** `code` crosses as UTF-16, so that an unpaired surrogate is refused rather than replaced. */
   load(manifest: string, code: string): LoadOutcome

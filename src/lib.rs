@@ -28,4 +28,5 @@ mod runtime;
 pub mod supervisor;
 mod sys;
 pub mod token;
+mod visit;
 pub mod workerd;

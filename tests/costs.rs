@@ -159,7 +159,7 @@ fn a_call_takes_few_allocations_and_its_bytes_are_copied_few_times() {
     let (blocks, bytes) = site.cost(CALLS, "x");
     println!("a small call: {blocks} allocations, {bytes} bytes");
     assert!(blocks <= 12, "{blocks} allocations for a small call");
-    assert!(bytes <= 3000, "{bytes} bytes for a small call");
+    assert!(bytes <= 1500, "{bytes} bytes for a small call");
 
     for (size, most) in [(LARGE, 2), (TOO_LARGE_FOR_A_FRAME, 2)] {
         let (blocks, bytes) = site.cost(20, &"x".repeat(size));

@@ -2,6 +2,8 @@
 
 mod check;
 mod dev;
+#[cfg(target_os = "linux")]
+mod ear;
 mod egress;
 mod event;
 mod jail;

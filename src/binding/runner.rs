@@ -1,6 +1,9 @@
 //! The one class of the addon.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use napi::Env;
 use napi::bindgen_prelude::{Buffer, Function, Utf16String};
 use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
@@ -13,6 +16,8 @@ use crate::error::{Error, ErrorCode, Refusal, RouteError};
 use crate::jail::Mode;
 use crate::limits::{Given, Limits, Timing, Wanted};
 use crate::supervisor::{Answer, Kind, Options, Outbox, Supervisor, Within};
+#[cfg(target_os = "linux")]
+use crate::sys::LoopWatch;
 use crate::workerd::{Programs, Transport};
 
 /// How a runner is set up. Limits cross as numbers of any kind and are checked in Rust; `null` is the default.
@@ -122,18 +127,23 @@ pub struct Drained {
 }
 
 /// The plugins of one runner. Its methods wait for nothing; what comes of them is told by `drain()`.
-#[derive(Debug)]
+#[allow(
+    missing_debug_implementations,
+    reason = "a watch of Node's event loop has nothing to show"
+)]
 #[napi]
 pub struct NativeRunner {
-    supervisor: Supervisor,
+    supervisor: Arc<Supervisor>,
+    /// Dropped with it: JavaScript's thread listens no more.
+    #[cfg(target_os = "linux")]
+    _ear: Option<LoopWatch>,
 }
 
 #[napi]
 impl NativeRunner {
-    /// `wake` is called, at most once until the next `drain()`, when there is something to drain. It does not keep the
-    /// event loop alive.
+    /// `wake` is called, at most once until the next `drain()`, when there is something to drain. It does not keep the event loop alive.
     #[napi(constructor, catch_unwind)]
-    pub fn new(options: NativeOptions, wake: Function<(), ()>) -> napi::Result<Self> {
+    pub fn new(env: Env, options: NativeOptions, wake: Function<(), ()>) -> napi::Result<Self> {
         let wake = wake
             .build_threadsafe_function()
             .weak::<true>()
@@ -146,8 +156,11 @@ impl NativeRunner {
         let supervisor = options
             .validate()
             .and_then(|options| Supervisor::new(options, outbox));
+        let supervisor = Arc::new(supervisor.map_err(thrown)?);
         Ok(Self {
-            supervisor: supervisor.map_err(thrown)?,
+            #[cfg(target_os = "linux")]
+            _ear: super::ear::listen(&supervisor, &env),
+            supervisor,
         })
     }
 

@@ -26,6 +26,7 @@ pub(crate) use self::lane::MAX_LARGE_FRAME_BYTES;
 pub(crate) use self::reasons::Reasons;
 pub(crate) use self::writer::Writer;
 use crate::egress::{Grant, Share};
+use crate::visit;
 use crate::workerd::{Connection, Door};
 
 /// Frames that wait to be handled. When they are this many, the socket is not read: the guest has to wait.
@@ -34,6 +35,8 @@ const INBOX_FRAMES: usize = 64;
 /// The host's end. Dropping it closes the connection.
 #[derive(Debug)]
 pub(crate) struct Channel {
+    stream: WebSocketStream<Connection>,
+    connection: Connection,
     writer: Arc<Writer>,
     inbox: mpsc::Receiver<Received>,
     delivery: Delivery,
@@ -162,11 +165,6 @@ impl Channel {
         Arc::clone(&self.budget)
     }
 
-    /// For frames that another thread writes.
-    pub(crate) fn writer(&self) -> Arc<Writer> {
-        Arc::clone(&self.writer)
-    }
-
     /// For frames that come another way than the WebSocket.
     pub(crate) fn delivery(&self) -> Delivery {
         self.delivery.clone()
@@ -175,16 +173,17 @@ impl Channel {
     /// The channel whose frames are read from `channel`, over this connection. `share` is what the plugin may take of the
     /// way out.
     fn over(
-        channel: WebSocketStream<Connection>,
+        stream: WebSocketStream<Connection>,
         connection: Connection,
         door: Arc<Door>,
         share: Share,
     ) -> Self {
         let (delivery, inbox) = Delivery::new(share);
         let budget = Arc::new(Budget::default());
-        let writer = Writer::new(connection, Arc::clone(&budget));
-        tokio::spawn(read(channel, delivery.received.clone()));
+        let writer = Writer::new(connection.clone(), Arc::clone(&budget));
         Self {
+            stream,
+            connection,
             writer,
             inbox,
             delivery,
@@ -194,6 +193,11 @@ impl Channel {
             door,
             last_stored: AtomicU64::new(0),
         }
+    }
+
+    /// Whether JavaScript's thread is to read what comes on the WebSocket, from before the next [`Channel::receive`] on.
+    pub(crate) fn is_read_by_visits(&self, wanted: bool) {
+        self.connection.is_heard_by_visits(wanted);
     }
 
     /// The files that are on their way.
@@ -209,7 +213,11 @@ impl Channel {
     /// Never waits. What can't be sent any more is dropped: its answer could not come either.
     pub(crate) fn send(&self, frame: String) {
         if frame.len() <= MAX_FRAME_BYTES {
-            return self.writer.send(frame);
+            // To wake the io thread for it would take longer.
+            return match visit::is_on() {
+                true => self.writer.send_now(frame),
+                false => self.writer.send(frame),
+            };
         }
         let number = self.last_stored.fetch_add(1, Ordering::Relaxed);
         self.send_over_lane(
@@ -244,10 +252,19 @@ impl Channel {
 
     /// Cancel-safe.
     pub(crate) async fn receive(&mut self) -> Received {
-        self.inbox
-            .recv()
-            .await
-            .unwrap_or(Received::Closed(ChannelError::Closed))
+        let frame_or_end = tokio::select! {
+            // Never `None`: we have a way in ourselves.
+            Some(received) = self.inbox.recv() => return received,
+            message = self.stream.next() => message,
+        };
+        match frame_or_end {
+            Some(Ok(Message::Text(text))) => Received::Frame(Text::Message(text)),
+            // workerd sends nothing else, and an answer to a ping would not pass through the writer.
+            Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => {
+                Received::Closed(frame::FrameError.into())
+            }
+            _ => Received::Closed(ChannelError::Closed),
+        }
     }
 }
 
@@ -255,25 +272,4 @@ impl Drop for Channel {
     fn drop(&mut self) {
         self.writer.close();
     }
-}
-
-async fn read(mut stream: WebSocketStream<Connection>, received: mpsc::Sender<Received>) {
-    let end = loop {
-        let text = tokio::select! {
-            message = stream.next() => match message {
-                Some(Ok(Message::Text(text))) => text,
-                // workerd sends nothing else, and an answer to a ping would not pass through the writer.
-                Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => {
-                    break frame::FrameError.into();
-                }
-                _ => break ChannelError::Closed,
-            },
-            // Nobody listens any more: drop the connection with the reader.
-            () = received.closed() => return,
-        };
-        if received.send(Received::Frame(Text::Message(text))).await.is_err() {
-            return;
-        }
-    };
-    let _ = received.send(Received::Closed(end)).await;
 }

@@ -10,21 +10,31 @@ use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use super::lane::MAX_FRAME_BYTES;
 use super::{Channel, ChannelError};
 use crate::egress::Share;
-use crate::workerd::{Connection, Door, KEY_HEADER};
+use crate::workerd::{Connection, Door, Ear, KEY_HEADER};
 
 /// The guest sends at most 1 Mi UTF-16 units, three bytes each, in one message; past that it uses the lane.
 const MAX_MESSAGE_BYTES: usize = 3 * MAX_FRAME_BYTES + 1024;
 
+/// Read at a time, at most. tungstenite fills so much memory with zeros before each read, and nearly all frames are small.
+const READ_BYTES: usize = 16 * 1024;
+
 impl Channel {
-    /// `share` is what the plugin may take of the way out.
-    pub(crate) async fn open(door: Arc<Door>, share: Share) -> Result<Self, ChannelError> {
+    /// `ear` is where JavaScript's thread listens, and the number by which it hears this plugin; `share` is what the plugin
+    /// may take of the way out.
+    pub(crate) async fn open(
+        door: Arc<Door>,
+        ear: Option<&(Arc<Ear>, u32)>,
+        share: Share,
+    ) -> Result<Self, ChannelError> {
         let mut request = "ws://plugin/channel".into_client_request().map_err(broken)?;
         if let Some(loopback) = door.loopback() {
             let key = loopback.key().ok_or(ChannelError::Stranger)?;
             request.headers_mut().insert(KEY_HEADER, key);
         }
         let connection = door.connect().await?;
-        let (channel, response) = shake_hands(request, connection.clone()).await?;
+        let (mut channel, response) = shake_hands(request, connection).await?;
+        let connection = channel.get_ref().share(ear)?;
+        channel.get_mut().clone_from(&connection);
         match door.loopback() {
             Some(loopback) if !loopback.is_shown_by(response.headers()) => Err(ChannelError::Stranger),
             _ => Ok(Self::over(channel, connection, door, share)),
@@ -37,6 +47,7 @@ async fn shake_hands(
     connection: Connection,
 ) -> Result<(WebSocketStream<Connection>, Response), ChannelError> {
     let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BYTES)
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
     let shaken = client_async_with_config(request, connection, Some(config)).await;

@@ -67,32 +67,27 @@ impl Writer {
         }
     }
 
-    /// Writes a frame now, unless others wait or the socket is full: then it comes back.
-    ///
-    /// # Errors
-    /// The frame's text.
-    pub(crate) fn send_now(&self, text: String) -> Result<(), String> {
+    /// Writes a frame now, unless others wait or the socket is full: then it is queued.
+    pub(super) fn send_now(&self, text: String) {
         // Whoever holds it is writing what comes before.
         let Ok(mut queue) = self.queue.try_lock() else {
-            return Err(text);
+            return self.send(text);
         };
-        if queue.is_closed || !queue.frames.is_empty() {
-            return Err(text);
+        if queue.is_closed {
+            return;
         }
         let mut frame = Outgoing::new(text);
-        match self.connection.try_write_vectored(&frame.rest()) {
-            Ok(written) if written == frame.length() => {}
-            Ok(written) => {
-                frame.written = written;
-                self.budget.take(frame.text.len());
-                queue.frames.push_back(frame);
-                drop(queue);
-                self.changed.notify_one();
+        if queue.frames.is_empty() {
+            // What is wrong with the connection is for who reads from it to tell.
+            frame.written = self.connection.try_write_vectored(&frame.rest()).unwrap_or(0);
+            if frame.written == frame.length() {
+                return;
             }
-            // What is wrong with it is for who reads from it to tell.
-            Err(_) => return Err(frame.text),
         }
-        Ok(())
+        self.budget.take(frame.text.len());
+        queue.frames.push_back(frame);
+        drop(queue);
+        self.changed.notify_one();
     }
 
     /// Nothing is written any more; the guest sees the end of the connection when nobody reads from it either.
@@ -202,7 +197,7 @@ async fn pump(writer: Arc<Writer>) {
 #[cfg(target_os = "linux")]
 impl Writer {
     /// One, and the guest's end.
-    pub(crate) fn pair() -> (Arc<Self>, tokio::net::UnixStream) {
+    fn pair() -> (Arc<Self>, tokio::net::UnixStream) {
         use tokio::net::UnixStream;
         let (ours, theirs) = UnixStream::pair().unwrap();
         (Self::new(ours.into(), Arc::default()), theirs)
@@ -257,22 +252,25 @@ mod tests {
     async fn what_is_written_now_overtakes_nothing_and_is_finished_later_where_the_socket_fills_up() {
         let (writer, mut guest) = Writer::pair();
         writer.send(text(10));
-        assert_eq!(writer.send_now(text(20)), Err(text(20)), "one waits");
-        assert_eq!(read(&mut guest, 1).await, [text(10)]);
+        writer.send_now(text(20));
+        assert_eq!(writer.lock().frames.len(), 2, "one waits, and so does the next");
+        assert_eq!(read(&mut guest, 2).await, [text(10), text(20)]);
         while !writer.lock().frames.is_empty() {
             tokio::task::yield_now().await;
         }
-        writer.send_now(text(900_000)).unwrap();
-        assert_eq!(writer.send_now(text(20)), Err(text(20)), "one is under way");
-        writer.send(text(30));
-        assert_eq!(read(&mut guest, 2).await, [text(900_000), text(30)]);
+        writer.send_now(text(30));
+        assert!(writer.lock().frames.is_empty(), "it is out");
+        writer.send_now(text(900_000));
+        writer.send_now(text(40));
+        assert_eq!(writer.lock().frames.len(), 2, "one is under way");
+        assert_eq!(read(&mut guest, 3).await, [text(30), text(900_000), text(40)]);
     }
 
     #[tokio::test]
     async fn the_guest_sees_the_end_and_nothing_is_taken_afterwards() {
         let (writer, mut guest) = Writer::pair();
         writer.close();
-        assert_eq!(writer.send_now(text(20)), Err(text(20)));
+        writer.send_now(text(20));
         writer.send(text(20));
         assert!(writer.lock().frames.is_empty());
         drop(writer);

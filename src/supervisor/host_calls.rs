@@ -95,11 +95,6 @@ impl<W> HostCalls<W> {
         Some((call, invocation, self.next_of(invocation)))
     }
 
-    /// The guest's number of a call that is under way.
-    pub(super) fn guests(&self, number: u64) -> Option<u64> {
-        self.calls.get(&number).map(|call| call.call)
-    }
-
     pub(super) fn len(&self) -> usize {
         self.calls.len()
     }

@@ -52,11 +52,6 @@ impl Invocations {
         }
     }
 
-    /// The number of the next one.
-    pub(super) fn next(&self) -> u64 {
-        self.next
-    }
-
     /// Its number.
     pub(super) fn begin(&mut self, request: u64, name: String, now: Instant) -> u64 {
         let number = self.next;

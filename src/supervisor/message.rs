@@ -3,12 +3,11 @@
 use bytes::Bytes;
 
 use crate::error::Refusal;
+use crate::visit::MAX_BYTES;
 
 #[derive(Debug)]
 pub(super) enum Command {
     Call(Call),
-    /// Something was done for it while it slept.
-    Wake,
     /// The host's answer to a call of the plugin, or why there is none.
     Answer {
         call: u64,
@@ -33,7 +32,30 @@ pub(super) enum Call {
     Start { request: Option<u64> },
 }
 
+impl Command {
+    /// Whether JavaScript's thread may deal with it.
+    pub(super) fn is_brief(&self) -> bool {
+        match self {
+            Self::Call(call) => call.is_brief(),
+            Self::Answer {
+                result: Ok(answer), ..
+            } => answer.is_brief(),
+            Self::Answer {
+                result: Err(refusal), ..
+            } => refusal.message.len() <= MAX_BYTES,
+            Self::Terminate { .. } => false,
+        }
+    }
+}
+
 impl Call {
+    fn is_brief(&self) -> bool {
+        match self {
+            Self::Invoke { payload, .. } => payload.len() <= MAX_BYTES,
+            Self::Start { .. } => false,
+        }
+    }
+
     /// Whether somebody waits for what comes of it.
     pub(super) fn is_answered(&self) -> bool {
         !matches!(self, Self::Start { request: None })
@@ -66,6 +88,10 @@ pub struct Answer {
 }
 
 impl Answer {
+    fn is_brief(&self) -> bool {
+        self.bytes.is_none() && self.value.as_ref().is_none_or(|value| value.len() <= MAX_BYTES)
+    }
+
     pub(super) fn json(text: &str) -> Self {
         Self {
             value: Some(text.to_owned()),

@@ -3,13 +3,14 @@
 pub(crate) mod authority;
 mod code;
 mod complaint;
-mod deputy;
 mod fetches;
+mod home;
 mod host_calls;
 mod invocations;
 mod journal;
 mod log_rate;
 mod message;
+mod noise;
 mod outbox;
 mod plugin;
 mod registry;
@@ -22,16 +23,16 @@ mod watch;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::value::RawValue;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 
 pub(crate) use self::code::Code;
 use self::code::CodeHash;
 pub(crate) use self::complaint::{complaint_of_guest, error_of, explanation};
-use self::deputy::{Dealt, Desk};
+use self::home::Home;
 use self::journal::Journal;
 pub use self::message::{Answer, Kind};
 use self::message::{Call, Command};
@@ -39,7 +40,7 @@ pub use self::outbox::{Event, Log, Names, Outbox};
 use self::plugin::{OnReady, Plugin, Subject};
 pub use self::registry::Within;
 pub(crate) use self::registry::binding;
-use self::registry::{Actor, Commands, Loaded, Plugins, claims};
+use self::registry::{Actor, Loaded, Plugins, claims};
 use self::start::Blueprint;
 use self::status::Board;
 pub use self::status::{PluginStatus, Used};
@@ -50,7 +51,7 @@ use crate::jail::Jail;
 use crate::limits::{Enforcement, Limits, Timing};
 use crate::manifest::Manifest;
 use crate::token::{Claims, Key};
-use crate::workerd::{Delegation, Programs, Stream, sanitise_line};
+use crate::workerd::{Delegation, Ear, Programs, Stream, sanitise_line};
 
 /// Processes of one runner that start at the same time; more would make each other miss the deadline.
 const CONCURRENT_STARTS: usize = 4;
@@ -70,9 +71,12 @@ pub struct Options {
     pub site: Box<RawValue>,
 }
 
-/// Its methods are called on the JavaScript thread; they enqueue, or write what the socket takes at once, and never wait. Dropping it unloads every plugin.
+/// Its methods are called on the JavaScript thread; they enqueue, or do at once what is brief, and never wait. Dropping it
+/// unloads every plugin.
 pub struct Supervisor {
     runtime: &'static Handle,
+    /// Where JavaScript's thread listens.
+    ear: OnceLock<Arc<Ear>>,
     programs: Arc<Programs>,
     limits: Limits,
     enforcement: Enforcement,
@@ -132,6 +136,7 @@ impl Supervisor {
         };
         Ok(Self {
             runtime,
+            ear: OnceLock::new(),
             backing: Arc::new(backing),
             programs: Arc::new(programs),
             limits,
@@ -146,6 +151,23 @@ impl Supervisor {
             known_names: Arc::default(),
             plugins: Mutex::default(),
         })
+    }
+
+    /// What plugins that are loaded from now on say is read by [`Supervisor::hear`], which must be called on JavaScript's
+    /// thread whenever `ear` can be read.
+    pub fn listen(&self, ear: Arc<Ear>) {
+        // Once; a second one would hear nothing.
+        let _ = self.ear.set(ear);
+    }
+
+    /// Reads what plugins have said.
+    pub fn hear(&self) {
+        for plugin in self.ear.get().map(|ear| ear.heard()).unwrap_or_default() {
+            let actor = self.lock().actor(plugin);
+            if let Some(actor) = actor {
+                actor.home.hear(self.runtime);
+            }
+        }
     }
 
     /// Registers a plugin and has its process started. The same manifest and code under the same `id:version` give the
@@ -172,9 +194,7 @@ impl Supervisor {
 
         plugins.last_number += 1;
         let number = plugins.last_number;
-        let (commands, received) = mpsc::unbounded_channel();
         let board = Arc::new(Board::new(&manifest.id, &manifest.version));
-        let desk = Arc::new(Desk::default());
         let label: Arc<str> = sanitise_line(manifest.id.as_bytes()).into();
         let journal = Journal::new(label, Arc::clone(&self.outbox));
         let subject = Subject {
@@ -185,22 +205,23 @@ impl Supervisor {
             limits: self.limits.clone(),
             timing: self.timing.clone(),
             board: Arc::clone(&board),
-            desk: Arc::clone(&desk),
             on_ready: self.on_ready(hash),
         };
-        let actor = Plugin::new(subject, names.clone(), Arc::clone(&self.outbox), received);
-        self.runtime.spawn(actor.run());
-        // The actor is there to receive it.
-        let _ = commands.send(Command::Call(Call::Start { request: None }));
+        let (known, outbox) = (names.clone(), Arc::clone(&self.outbox));
+        let home = Home::new(
+            |commands| Plugin::new(subject, known, outbox, commands).run(),
+            Arc::clone(&self.outbox),
+            self.runtime,
+        );
+        home.send(Command::Call(Call::Start { request: None }));
         plugins.loaded.insert(
             number,
             Loaded {
                 manifest: manifest.clone(),
                 code: hash,
                 actor: Actor {
-                    commands,
+                    home: Arc::new(home),
                     board,
-                    desk,
                 },
             },
         );
@@ -213,14 +234,7 @@ impl Supervisor {
     }
 
     /// Ends in a [`Event::Done`] or [`Event::Failed`] for `request`. `payload` must be JSON text.
-    pub fn invoke(&self, plugin: u32, request: u64, kind: Kind, name: String, mut payload: String) {
-        if let Some(Loaded { actor, .. }) = self.lock().loaded.get(&plugin) {
-            match actor.desk.invoke(request, kind, &name, payload) {
-                Dealt::Sent => return,
-                Dealt::SentAndWake => return actor.wake(),
-                Dealt::Back(same) => payload = same,
-            }
-        }
+    pub fn invoke(&self, plugin: u32, request: u64, kind: Kind, name: String, payload: String) {
         let call = Call::Invoke {
             request,
             kind,
@@ -243,11 +257,14 @@ impl Supervisor {
 
     /// The host's answer to an [`Event::Call`]: JSON text, nothing, or why there is none.
     pub fn answer(&self, plugin: u32, call: u64, result: Result<Answer, Refusal>) {
-        let mut plugins = self.lock();
-        plugins.end_late_write(Within { plugin, call });
-        let actor = plugins.loaded.get(&plugin).map(|loaded| &loaded.actor);
-        if let Some(actor) = actor.or_else(|| plugins.draining.get(&plugin)) {
-            actor.answer(call, result);
+        let actor = {
+            let mut plugins = self.lock();
+            plugins.end_late_write(Within { plugin, call });
+            plugins.actor(plugin)
+        };
+        if let Some(actor) = actor {
+            // One that is gone needs no answer.
+            actor.tell(self.runtime, Command::Answer { call, result });
         }
     }
 
@@ -256,7 +273,7 @@ impl Supervisor {
     pub fn terminate(&self, plugin: u32, request: u64, within: Option<Within>) {
         let mut plugins = self.lock();
         plugins.unload(plugin, within);
-        let actor = plugins.draining.get(&plugin).map(|actor| actor.commands.clone());
+        let actor = plugins.draining.get(&plugin).map(|actor| actor.home.end());
         self.done_after(request, actor.into_iter().collect());
     }
 
@@ -264,7 +281,7 @@ impl Supervisor {
     pub fn terminate_all(&self, request: u64, within: Option<Within>) {
         let mut plugins = self.lock();
         plugins.unload_all(within);
-        let actors = plugins.draining.values().map(|actor| actor.commands.clone());
+        let actors = plugins.draining.values().map(|actor| actor.home.end());
         self.done_after(request, actors.collect());
     }
 
@@ -349,10 +366,8 @@ impl Supervisor {
     }
 
     fn send(&self, plugin: u32, call: Call, request: u64) {
-        let sent = match self.lock().loaded.get(&plugin) {
-            Some(Loaded { actor, .. }) => actor.call(call),
-            None => false,
-        };
+        let loaded = self.lock().loaded.get(&plugin).map(|loaded| loaded.actor.clone());
+        let sent = loaded.is_some_and(|actor| actor.tell(self.runtime, Command::Call(call)));
         if !sent {
             self.outbox.push(Event::Failed {
                 request,
@@ -361,12 +376,11 @@ impl Supervisor {
         }
     }
 
-    /// An actor's channel closes when it has ended, and its process before it.
-    fn done_after(&self, request: u64, actors: Vec<Commands>) {
+    fn done_after(&self, request: u64, ends: Vec<impl Future<Output = ()> + Send + 'static>) {
         let outbox = Arc::clone(&self.outbox);
         self.runtime.spawn(async move {
-            for actor in actors {
-                actor.closed().await;
+            for end in ends {
+                end.await;
             }
             outbox.push(Event::Done { request, value: None });
         });
@@ -382,6 +396,7 @@ impl Supervisor {
             deadline: self.timing.start,
             starts: Arc::clone(&self.starts),
             load: number.into(),
+            ear: self.ear.get().map(|ear| (Arc::clone(ear), number)),
             token: self.key.sign(&claims(manifest, number)),
             backing: Arc::clone(&self.backing),
             lines: Arc::new(move |stream: Stream, line: String| journal.output(stream, line)),

@@ -1,5 +1,6 @@
 //! What waits for JavaScript: events in order, and one wake-up for all that has gathered.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -100,6 +101,15 @@ const MAX_DRAIN: usize = 64;
 /// Log lines that may wait. A plugin can log faster than Node prints; calls and answers must not wait behind it.
 const MAX_WAITING_LOGS: usize = 1000;
 
+/// Events of an actor for which JavaScript is woken while the actor still has something to do. With fewer it is woken when
+/// the actor has come to rest, so that the two threads do not wake each other for each of many answers.
+const ENOUGH: usize = 8;
+
+thread_local! {
+    /// Whether more is to come, and [`Outbox::flush`] after it.
+    static GATHERS: Cell<bool> = const { Cell::new(false) };
+}
+
 pub struct Outbox {
     waiting: Mutex<Waiting>,
     wake: Box<dyn Fn() + Send + Sync>,
@@ -132,6 +142,35 @@ impl Outbox {
             waiting.logs += 1;
         }
         waiting.events.push_back(event);
+        if !GATHERS.get() || waiting.events.len() >= ENOUGH {
+            self.tell(waiting);
+        }
+    }
+
+    /// What is pushed during `run` wakes JavaScript when there is enough of it, or when it is over.
+    pub(super) fn gather<T>(&self, run: impl FnOnce() -> T) -> T {
+        struct Over(bool);
+        impl Drop for Over {
+            fn drop(&mut self) {
+                GATHERS.set(self.0);
+            }
+        }
+        let outcome = {
+            let _over = Over(GATHERS.replace(true));
+            run()
+        };
+        self.flush();
+        outcome
+    }
+
+    fn flush(&self) {
+        let waiting = self.lock();
+        if !waiting.events.is_empty() {
+            self.tell(waiting);
+        }
+    }
+
+    fn tell(&self, mut waiting: MutexGuard<'_, Waiting>) {
         let told = std::mem::replace(&mut waiting.told, true);
         drop(waiting);
         if !told {
@@ -200,6 +239,31 @@ mod tests {
         assert_eq!((wakes.load(Ordering::Relaxed), outbox.drain().0.len()), (1, 5));
         outbox.push(log());
         assert_eq!((wakes.load(Ordering::Relaxed), outbox.drain().0.len()), (2, 1));
+    }
+
+    #[test]
+    fn what_an_actor_pushes_in_one_go_wakes_once_it_is_enough_or_over() {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&wakes);
+        let outbox = Outbox::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        let woken = || wakes.swap(0, Ordering::Relaxed);
+        outbox.gather(|| {
+            (1..ENOUGH).for_each(|_| outbox.push(log()));
+            assert_eq!(woken(), 0);
+            outbox.push(log());
+            assert_eq!(woken(), 1);
+            assert_eq!(outbox.drain().0.len(), ENOUGH);
+            outbox.push(log());
+            assert_eq!(woken(), 0);
+        });
+        assert_eq!(woken(), 1);
+        assert_eq!(outbox.drain().0.len(), 1);
+        outbox.gather(|| {});
+        assert_eq!(woken(), 0, "there is nothing to tell");
+        outbox.push(log());
+        assert_eq!(woken(), 1);
     }
 
     #[test]

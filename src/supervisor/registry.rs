@@ -4,16 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
+use tokio::runtime::Handle;
 
 use super::authority::Authority;
 use super::code::CodeHash;
-use super::deputy::{Dealt, Desk};
-use super::message::{Answer, Call, Command};
-use super::plugin::Work;
+use super::home::Home;
+use super::message::Command;
+use super::plugin::MAX_BY_VISITS;
 use super::state::ENDED;
 use super::status::{Board, PluginStatus};
-use crate::error::Refusal;
 use crate::limits::Limits;
 use crate::manifest::{Capability, Manifest};
 use crate::token::Claims;
@@ -28,8 +27,6 @@ pub(super) struct Plugins {
     late_writes: HashMap<Within, Authority>,
 }
 
-pub(super) type Commands = mpsc::UnboundedSender<Command>;
-
 pub(super) struct Loaded {
     pub(super) manifest: Manifest,
     pub(super) code: CodeHash,
@@ -37,42 +34,22 @@ pub(super) struct Loaded {
 }
 
 /// The way to an actor, and to what it tells of itself.
+#[derive(Clone)]
 pub(super) struct Actor {
-    pub(super) commands: Commands,
+    pub(super) home: Arc<Home>,
     pub(super) board: Arc<Board>,
-    pub(super) desk: Arc<Desk<Work>>,
 }
 
 impl Actor {
-    /// Whether it is there to hear it.
-    pub(super) fn call(&self, call: Call) -> bool {
-        self.desk
-            .relieve(|| self.commands.send(Command::Call(call)).is_ok())
-    }
-
-    /// An actor that is gone needs no answer.
-    pub(super) fn answer(&self, call: u64, result: Result<Answer, Refusal>) {
-        match self.desk.answer(call, result) {
-            Dealt::Sent => {}
-            Dealt::SentAndWake => self.wake(),
-            Dealt::Back(result) => {
-                let command = Command::Answer { call, result };
-                let _ = self.desk.relieve(|| self.commands.send(command));
+    /// Whether it is there to hear it. For what is brief JavaScript's thread, which calls this, runs it itself.
+    pub(super) fn tell(&self, runtime: &Handle, mut command: Command) -> bool {
+        if command.is_brief() && self.board.has_at_most(MAX_BY_VISITS) {
+            match self.home.visit(runtime, command) {
+                Ok(()) => return true,
+                Err(same) => command = same,
             }
         }
-    }
-
-    pub(super) fn wake(&self) {
-        // An actor that is gone has told everybody so.
-        let _ = self.commands.send(Command::Wake);
-    }
-
-    pub(super) fn status(&self) -> PluginStatus {
-        self.desk.begun(|begun| {
-            let mut status = self.board.read();
-            status.in_flight += begun;
-            status
-        })
+        self.home.send(command)
     }
 }
 
@@ -94,8 +71,14 @@ impl Plugins {
             .map(|(number, loaded)| (*number, loaded))
     }
 
+    /// Of one that is loaded, or draining.
+    pub(super) fn actor(&self, number: u32) -> Option<Actor> {
+        let loaded = self.loaded.get(&number).map(|loaded| &loaded.actor);
+        loaded.or_else(|| self.draining.get(&number)).cloned()
+    }
+
     pub(super) fn unload(&mut self, number: u32, within: Option<Within>) {
-        self.draining.retain(|_, actor| !actor.commands.is_closed());
+        self.draining.retain(|_, actor| !actor.home.has_ended());
         let actor = match self.loaded.remove(&number) {
             Some(loaded) => self.draining.entry(number).or_insert(loaded.actor),
             None => match self.draining.get_mut(&number) {
@@ -105,7 +88,7 @@ impl Plugins {
         };
         let within = within.filter(|within| within.plugin == number);
         // An actor that is gone has nothing to end.
-        let _ = actor.commands.send(Command::Terminate {
+        actor.home.send(Command::Terminate {
             within: within.map(|within| within.call),
         });
     }
@@ -140,10 +123,10 @@ impl Plugins {
             .map(|(number, loaded)| (*number, &loaded.actor));
         let draining = self.draining.iter().map(|(number, actor)| (*number, actor));
         let mut actors: Vec<_> = loaded
-            .chain(draining.filter(|(_, actor)| !actor.commands.is_closed()))
+            .chain(draining.filter(|(_, actor)| !actor.home.has_ended()))
             .collect();
         actors.sort_unstable_by_key(|(number, _)| *number);
-        let statuses = actors.into_iter().map(|(_, actor)| actor.status());
+        let statuses = actors.into_iter().map(|(_, actor)| actor.board.read());
         // One that has ended may be there for a moment, until its actor is gone.
         statuses.filter(|status| status.state != ENDED).collect()
     }

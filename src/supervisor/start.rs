@@ -16,7 +16,8 @@ use crate::egress::Share;
 use crate::limits::Limits;
 use crate::token::Token;
 use crate::workerd::{
-    Cgroup, Config, Delegation, Exit, LineSink, Opening, Output, Process, Programs, Stream, guest_modules,
+    Cgroup, Config, Delegation, Ear, Exit, LineSink, Opening, Output, Process, Programs, Stream,
+    guest_modules,
 };
 
 /// All that starting a plugin's process needs; the same for every start of one load.
@@ -30,6 +31,8 @@ pub(super) struct Blueprint {
     pub(super) deadline: Duration,
     pub(super) starts: Arc<Semaphore>,
     pub(super) load: u64,
+    /// Where JavaScript's thread hears it, and by what number.
+    pub(super) ear: Option<(Arc<Ear>, u32)>,
     pub(super) token: Token,
     pub(super) backing: Arc<BackingServer>,
     pub(super) lines: LineSink,
@@ -92,7 +95,7 @@ impl Blueprint {
         let door = door.map_err(|_| Complaint::NeverListened)?;
         let bounded = Bounded::new(process, &self.limits);
         let bounded = bounded.map_err(|error| Complaint::Channel(unenforceable(&error)))?;
-        let mut channel = Channel::open(Arc::new(door), share)
+        let mut channel = Channel::open(Arc::new(door), self.ear.as_ref(), share)
             .await
             .map_err(|error| complain(&error))?;
         let text = match channel.receive().await {
@@ -140,7 +143,7 @@ const SILENT: &str = "it did not say that it was ready";
 pub(super) async fn start(
     blueprint: Arc<Blueprint>,
     mut cancelled: oneshot::Receiver<()>,
-) -> Result<Session, StartError> {
+) -> Result<Box<Session>, StartError> {
     // Many starts at once would make each other miss the deadline; the wait for one's turn is not part of it.
     let _turn = tokio::select! {
         permit = Arc::clone(&blueprint.starts).acquire_owned() => {
@@ -217,7 +220,7 @@ pub(super) async fn start(
     let admission = blueprint
         .backing
         .admit(blueprint.load, process.pid(), channel.delivery());
-    Ok(Session {
+    Ok(Box::new(Session {
         channel,
         process,
         names: Arc::new(names),
@@ -225,7 +228,7 @@ pub(super) async fn start(
         output,
         cgroup,
         _admission: admission,
-    })
+    }))
 }
 
 /// A start's place among those that may go on at the same time; given back with it, or after [`TURN`].

@@ -48,6 +48,8 @@ pub struct Used {
 pub(super) struct Board {
     status: Mutex<PluginStatus>,
     in_flight: AtomicUsize,
+    /// Host operations that have not been answered.
+    host_calls: AtomicUsize,
     cpu_ns: AtomicU64,
     memory: AtomicU64,
     subrequests: AtomicU64,
@@ -70,6 +72,7 @@ impl Board {
                 used: Used::default(),
             }),
             in_flight: AtomicUsize::new(0),
+            host_calls: AtomicUsize::new(0),
             cpu_ns: AtomicU64::new(0),
             memory: AtomicU64::new(0),
             subrequests: AtomicU64::new(0),
@@ -124,8 +127,14 @@ impl Board {
         self.subrequests.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn in_flight(&self, count: usize) {
-        self.in_flight.store(count, Ordering::Relaxed);
+    pub(super) fn in_flight(&self, calls: usize, host_calls: usize) {
+        self.in_flight.store(calls, Ordering::Relaxed);
+        self.host_calls.store(host_calls, Ordering::Relaxed);
+    }
+
+    /// Whether no more than this is under way, of either kind, as far as the actor has told.
+    pub(super) fn has_at_most(&self, count: usize) -> bool {
+        self.in_flight.load(Ordering::Relaxed) <= count && self.host_calls.load(Ordering::Relaxed) <= count
     }
 
     fn lock(&self) -> MutexGuard<'_, PluginStatus> {

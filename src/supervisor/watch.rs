@@ -178,14 +178,6 @@ impl Watch {
         }
         // A process that has ended is reported another way.
         let Ok(used) = process.cpu_time() else { return };
-        self.began(process, invocation, used, now);
-    }
-
-    /// The same for one that began a moment ago, when the process had used so much.
-    pub(super) fn began(&mut self, process: &impl Meter, invocation: u64, used: Duration, now: Instant) {
-        if UNWATCHED {
-            return;
-        }
         self.account.begin(invocation, used, now);
         // What was used since the last look must not be missing now; where the kernel does not let us move the bound it
         // stays, which is the safe side.
@@ -295,19 +287,6 @@ impl Watch {
     pub(super) fn memory(&self, process: &impl Meter) -> u64 {
         let own = process.memory().map_or(0, |memory| memory.own);
         own.saturating_sub(self.bounded.own_at_first)
-    }
-
-    /// What the process's clock may show when an invocation begins, without the kernel's bound having to be moved first.
-    pub(super) fn may_use(&self) -> Duration {
-        if UNWATCHED {
-            return Duration::MAX;
-        }
-        self.bound.saturating_sub(SPARE / 2)
-    }
-
-    /// How soon it must be looked at when an invocation begins now.
-    pub(super) fn looks_within(&self) -> Duration {
-        self.step_while_open().min(self.wall_time)
     }
 
     fn look_for_rest(&mut self, now: Instant) {

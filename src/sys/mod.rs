@@ -2,6 +2,8 @@
 #![allow(unsafe_code)]
 
 #[cfg(target_os = "linux")]
+mod event_loop;
+#[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "macos")]
 mod macos;
@@ -9,7 +11,11 @@ mod macos;
 mod windows;
 
 #[cfg(target_os = "linux")]
-pub(crate) use self::linux::{landlock_abi, process_cpu_time, seccomp_can_kill, watch_readable};
+pub(crate) use self::event_loop::LoopWatch;
+#[cfg(target_os = "linux")]
+pub(crate) use self::linux::{
+    landlock_abi, process_cpu_time, seccomp_can_kill, watch_readable, watch_writable,
+};
 #[cfg(target_os = "macos")]
 pub(crate) use self::macos::process_usage;
 #[cfg(windows)]

@@ -12,6 +12,11 @@ mod cgroup;
 mod config;
 mod connection;
 mod door;
+#[cfg(target_os = "linux")]
+mod ear;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_ear.rs"]
+mod ear;
 mod guest;
 #[cfg(target_os = "linux")]
 mod jailed;
@@ -23,6 +28,8 @@ mod process;
 mod readiness;
 mod resources;
 mod sanitise;
+#[cfg(target_os = "linux")]
+mod shared;
 #[cfg(target_os = "linux")]
 mod socket;
 mod spawner;
@@ -36,12 +43,13 @@ pub(crate) use self::config::{
 };
 pub(crate) use self::connection::Connection;
 pub(crate) use self::door::{BackingAddress, Door};
+pub use self::ear::Ear;
 pub(crate) use self::guest::guest_modules;
 pub use self::launch::Programs;
 pub(crate) use self::loopback::{KEY_HEADER, Loopback, PROOF_HEADER, listen};
 pub use self::output::Stream;
 pub(crate) use self::output::{LineSink, Output, Source};
-pub(crate) use self::process::{CpuClock, Exit, Process};
+pub(crate) use self::process::{Exit, Process};
 pub(crate) use self::readiness::Opening;
 pub(crate) use self::resources::Memory;
 pub(crate) use self::sanitise::{sanitise_line, sanitise_text};

@@ -1,11 +1,9 @@
 //! A running child: a guard whose drop ends it, and the news of its end.
 
-use std::io;
 #[cfg(target_os = "linux")]
 use std::os::fd::OwnedFd;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::time::Duration;
 
 #[cfg(target_os = "linux")]
 use tokio::io::unix::AsyncFd;
@@ -52,17 +50,6 @@ impl Process {
         Self { pid, handle, exit }
     }
 
-    pub(crate) fn clock(&self) -> CpuClock {
-        CpuClock {
-            pid: self.pid,
-            exit: self.exit.clone(),
-            #[cfg(windows)]
-            ward: match &self.handle {
-                Handle::Ward(ward) => Arc::clone(ward),
-            },
-        }
-    }
-
     pub(crate) fn pid(&self) -> u32 {
         self.pid
     }
@@ -100,48 +87,6 @@ impl Process {
         let mut exit = self.exit.clone();
         let ended = exit.wait_for(Option::is_some).await.map(|ended| *ended);
         ended.ok().flatten().unwrap_or((Exit::Unknown, Instant::now()))
-    }
-}
-
-/// The processor time of a process, also for other threads than the io thread, which reaps it.
-#[derive(Debug, Clone)]
-pub(crate) struct CpuClock {
-    #[cfg_attr(windows, allow(dead_code, reason = "there the handle names it"))]
-    pid: u32,
-    exit: Ended,
-    #[cfg(windows)]
-    ward: Arc<Ward>,
-}
-
-impl CpuClock {
-    /// # Errors
-    /// When the process has ended. (One that is reaped at this very moment may be mistaken for another process, if the
-    /// kernel has given its number away already: it gives all the others first.)
-    pub(crate) fn read(&self) -> io::Result<Duration> {
-        if cfg!(feature = "unwatched") {
-            return Ok(Duration::ZERO);
-        }
-        if self.exit.borrow().is_some() {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        #[cfg(target_os = "linux")]
-        return crate::sys::process_cpu_time(self.pid);
-        #[cfg(all(unix, not(target_os = "linux")))]
-        return crate::sys::process_usage(self.pid).map(|(time, _)| time);
-        #[cfg(windows)]
-        self.ward.usage().map(|(time, _)| time)
-    }
-}
-
-#[cfg(test)]
-#[cfg(target_os = "linux")]
-impl CpuClock {
-    /// This process's own; it stops with `is_over`.
-    pub(crate) fn own(is_over: bool) -> Self {
-        let exit = is_over.then(|| (Exit::Code(0), Instant::now()));
-        let pid = std::process::id();
-        let exit = watch::channel(exit).1;
-        Self { pid, exit }
     }
 }
 

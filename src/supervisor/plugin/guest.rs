@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::{Plugin, Subject};
 use crate::bridge::{self, LogLine, Method, Operation};
 use crate::channel::frame::{self, Incoming};
-use crate::channel::{FetchAsk, Room};
+use crate::channel::{FetchAsk, Received, Room};
 use crate::egress::Grant;
 use crate::error::{Error, ErrorCode, OVER, Refusal};
 use crate::json::{self, Extent};
@@ -19,6 +20,9 @@ use crate::supervisor::complaint::error_of;
 use crate::supervisor::host_calls::HostCall;
 use crate::supervisor::message::Answer;
 use crate::supervisor::outbox::Event;
+
+/// Frames that are read before a look at the clock; more are what a plugin floods its host with.
+const MAX_UNREAD: usize = 64;
 
 /// An operation that waits for its turn.
 #[derive(Debug)]
@@ -57,6 +61,7 @@ impl Plugin {
             }) => self.on_guest_call(call, invocation, &method, body),
             Ok(Incoming::Answer { invocation, outcome }) => {
                 let Some(waiting) = self.invocations.answer(invocation) else {
+                    self.noise.hears_in_vain(Instant::now());
                     // Too late for whoever asked, but it has come to its end.
                     self.leftovers = self.leftovers.saturating_sub(1);
                     return;
@@ -79,21 +84,21 @@ impl Plugin {
 
     fn on_guest_call(&mut self, call: u64, invocation: u64, method: &str, body: &RawValue) {
         let Some(until) = self.invocations.authority(invocation, Instant::now()) else {
-            return self.send_to_guest(call, Err(OVER.into()));
+            return self.answer_here(call, Err(OVER.into()));
         };
         if method != Method::Log.name()
             && let Err(message) = self.charge(invocation)
         {
-            return self.send_to_guest(call, Err(message.into()));
+            return self.answer_here(call, Err(message.into()));
         }
         if let Some(message) = excess_of_arguments(body) {
-            return self.send_to_guest(call, Err(message.into()));
+            return self.answer_here(call, Err(message.into()));
         }
         match bridge::parse(method, body, &self.grants) {
-            Err(error) => self.send_to_guest(call, Err(error.to_string().into())),
+            Err(error) => self.answer_here(call, Err(error.to_string().into())),
             Ok(operation) if operation.method == Method::Log => {
                 self.subject.journal.plugin(LogLine::new(operation.args));
-                self.send_to_guest(call, Ok(Answer::json("null")));
+                self.answer_here(call, Ok(Answer::json("null")));
             }
             Ok(operation) => {
                 let file = file_of(&operation, until);
@@ -146,6 +151,24 @@ impl Plugin {
             let upload = tokio::time::timeout_at(file.until, ready).await;
             outbox.push(event.with_upload(upload.ok().flatten()));
         });
+    }
+
+    /// Reads what has come and nobody has read, because JavaScript's thread listens and is busy: it was said in time.
+    pub(super) async fn read_up(&mut self) {
+        for _ in 0..MAX_UNREAD {
+            let Some(session) = self.state.session_mut().filter(|_| self.calls.has_room()) else {
+                return;
+            };
+            if !session.channel.budget().has_room() {
+                return;
+            }
+            match session.channel.receive().now_or_never() {
+                Some(Received::Frame(text)) => self.on_frame(text.as_str()).await,
+                Some(Received::Fetch(ask)) => self.on_fetch(ask),
+                Some(Received::Closed(error)) => return self.on_gone(Some(error.to_string())).await,
+                None => return,
+            }
+        }
     }
 
     /// A fetch is a `ctx` call like the others; only its bodies go another way.
@@ -230,6 +253,12 @@ impl Plugin {
         for call in self.calls.take_overdue(now) {
             self.send_to_guest(call, Err(OVER.into()));
         }
+    }
+
+    /// The answer to a call that JavaScript hears nothing of.
+    fn answer_here(&mut self, call: u64, result: Result<Answer, Refusal>) {
+        self.noise.hears_in_vain(Instant::now());
+        self.send_to_guest(call, result);
     }
 
     fn send_to_guest(&mut self, call: u64, result: Result<Answer, Refusal>) {

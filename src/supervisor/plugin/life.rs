@@ -27,7 +27,7 @@ const TOO_BUSY: &str = "it used the processor while the host was too busy to loo
 
 impl Plugin {
     /// Moves the state on, and does what follows.
-    pub(super) async fn step(&mut self, input: Input<Session, Call>) {
+    pub(super) async fn step(&mut self, input: Input<Box<Session>, Call>) {
         let mut effects = Vec::new();
         self.state.step(input, Instant::now(), &mut effects);
         for effect in effects {
@@ -62,7 +62,7 @@ impl Plugin {
             .enters(self.state.name(), next_start, process_id);
     }
 
-    pub(super) async fn on_started(&mut self, outcome: Result<Session, StartError>) {
+    pub(super) async fn on_started(&mut self, outcome: Result<Box<Session>, StartError>) {
         self.starting = None;
         match outcome {
             Ok(session) => {
@@ -139,6 +139,7 @@ impl Plugin {
     }
 
     pub(super) async fn on_timer(&mut self) {
+        self.read_up().await;
         let now = Instant::now();
         self.expire(now);
         self.refuse_overdue(now);

@@ -1,5 +1,5 @@
-//! One plugin: an actor on the io thread that owns all of its state and is talked to by messages; while it sleeps, a
-//! deputy sends what is simple.
+//! One plugin: an actor that owns all of its state and is talked to by messages. It lives on the io thread; for what is
+//! brief, JavaScript's thread runs it too.
 
 mod breach;
 mod guest;
@@ -10,17 +10,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-pub(super) use self::guest::Work;
+use self::guest::Work;
 use super::authority::LoadAuthority;
-use super::deputy::{Begun, Deputy, Desk};
 use super::fetches::Fetches;
+use super::home::Commands;
 use super::host_calls::HostCalls;
 use super::invocations::Invocations;
 use super::journal::Journal;
 use super::message::{Call, Command};
+use super::noise::Noise;
 use super::outbox::{Names, Outbox};
 use super::restart::Failures;
 use super::start::{Blueprint, Session, StartError};
@@ -30,14 +31,18 @@ use crate::bridge::Grants;
 use crate::channel::{FetchAsk, Received, Text};
 use crate::limits::{Limits, Timing};
 use crate::manifest::Manifest;
+use crate::visit;
 use crate::workerd::Process;
 
 /// How long after its end a process's last frames are waited for, should the channel not close behind them.
 const LAST_FRAMES: Duration = Duration::from_millis(50);
 
+/// With more than this under way, of either kind, the io thread reads and writes for many at once.
+pub(super) const MAX_BY_VISITS: usize = 4;
+
 pub(super) type OnReady = Box<dyn Fn(&Arc<Names>) + Send>;
 
-type Starting = Pin<Box<dyn Future<Output = Result<Session, StartError>> + Send>>;
+type Starting = Pin<Box<dyn Future<Output = Result<Box<Session>, StartError>> + Send>>;
 
 /// What an actor knows of the plugin it runs.
 pub(super) struct Subject {
@@ -49,7 +54,6 @@ pub(super) struct Subject {
     pub(super) limits: Limits,
     pub(super) timing: Timing,
     pub(super) board: Arc<Board>,
-    pub(super) desk: Arc<Desk<Work>>,
     /// Called at each start that succeeded.
     pub(super) on_ready: OnReady,
 }
@@ -58,8 +62,8 @@ pub(super) struct Plugin {
     subject: Subject,
     grants: Grants,
     outbox: Arc<Outbox>,
-    commands: mpsc::UnboundedReceiver<Command>,
-    state: State<Session, Call>,
+    commands: Commands,
+    state: State<Box<Session>, Call>,
     starting: Option<Starting>,
     /// Dropped, it cancels the start.
     cancel_start: Option<oneshot::Sender<()>>,
@@ -71,6 +75,7 @@ pub(super) struct Plugin {
     calls: HostCalls<Work>,
     fetches: Fetches,
     failures: Failures,
+    noise: Noise,
     drain: Option<Drain>,
     last_used: Instant,
     /// Invocations of this process that were not answered in time: their work may still go on.
@@ -91,7 +96,7 @@ impl Plugin {
         subject: Subject,
         names: Option<Arc<Names>>,
         outbox: Arc<Outbox>,
-        commands: mpsc::UnboundedReceiver<Command>,
+        commands: Commands,
     ) -> Self {
         Self {
             grants: Grants::new(&subject.manifest, &subject.limits),
@@ -108,6 +113,7 @@ impl Plugin {
             calls: HostCalls::default(),
             fetches: Fetches::default(),
             failures: Failures::default(),
+            noise: Noise::default(),
             drain: None,
             last_used: Instant::now(),
             leftovers: 0,
@@ -118,15 +124,19 @@ impl Plugin {
     /// Runs until the plugin is unloaded and its process is gone.
     pub(super) async fn run(mut self) {
         while !matches!(self.state, State::Ended) {
+            // A start has much to do; whatever else is not brief shows when it comes.
+            visit::may_go_on(self.starting.is_none()).await;
             let next = self.next().await;
-            self.read_notes();
+            let has_waited = visit::may_go_on(next.is_brief()).await;
+            if has_waited && matches!(next, Next::Frame(_)) {
+                self.noise.is_too_much(Instant::now());
+            }
             self.resume_fetchers();
             match next {
                 Next::Command(Command::Call(call)) => self.on_call(call).await,
-                Next::Command(Command::Wake) => {}
                 Next::Command(Command::Answer { call, result }) => self.on_answer(call, result),
                 Next::Command(Command::Terminate { within }) => self.on_terminate(within).await,
-                Next::Started(outcome) => self.on_started(*outcome).await,
+                Next::Started(outcome) => self.on_started(outcome).await,
                 Next::Frame(text) => self.on_frame(text.as_str()).await,
                 Next::Fetch(ask) => self.on_fetch(ask),
                 Next::Gone(complaint) => self.on_gone(complaint).await,
@@ -134,9 +144,8 @@ impl Plugin {
                 Next::Room | Next::FetchEnded => {}
             }
             self.settle().await;
-            self.subject
-                .board
-                .in_flight(self.invocations.len() + self.waiting());
+            let in_flight = self.invocations.len() + self.waiting();
+            self.subject.board.in_flight(in_flight, self.calls.len());
         }
     }
 
@@ -159,79 +168,21 @@ impl Plugin {
     async fn next(&mut self) -> Next {
         let timer = self.next_timer();
         let reads = self.calls.has_room();
-        self.leave_desk(timer);
-        let session = self.state.session_mut();
+        if self.invocations.len() > MAX_BY_VISITS || self.calls.len() > MAX_BY_VISITS {
+            self.noise.is_crowd(Instant::now());
+        }
+        let is_noisy = self.noise.is_on();
+        let session = self.state.session_mut().map(Box::as_mut);
         tokio::select! {
-            command = self.commands.recv(), if self.is_held => {
+            command = self.commands.next(), if self.is_held => {
                 // Nobody is left who could ask: the runner was dropped.
                 self.is_held = command.is_some();
                 Next::Command(command.unwrap_or(Command::Terminate { within: None }))
             }
-            Some(outcome) = maybe(self.starting.as_mut()) => Next::Started(Box::new(outcome)),
-            Some(next) = hear(session, reads) => next,
+            Some(outcome) = maybe(self.starting.as_mut().map(visit::never)) => Next::Started(outcome),
+            Some(next) = hear(session, reads, is_noisy) => next,
             () = self.fetches.one_ended() => Next::FetchEnded,
             Some(()) = maybe(timer.map(tokio::time::sleep_until)) => Next::Timer,
-        }
-    }
-
-    /// Lets JavaScript's thread act for it while it sleeps, until `wakes_at` at the latest.
-    fn leave_desk(&mut self, wakes_at: Option<Instant>) {
-        let (State::Serving(session), Some(names)) = (&self.state, &self.names) else {
-            return;
-        };
-        self.subject.desk.leave(|| {
-            self.commands.is_empty().then(|| Deputy {
-                writer: session.channel.writer(),
-                clock: session.process.clock(),
-                may_use: session.watch.may_use(),
-                names: Arc::clone(names),
-                calls: std::mem::take(&mut self.calls),
-                next: self.invocations.next(),
-                in_flight: self.invocations.len(),
-                wakes_at,
-                looks_within: session.watch.looks_within(),
-                begun: Vec::new(),
-                answered: Vec::new(),
-                is_relieved: false,
-            })
-        });
-    }
-
-    /// What has been done for it meanwhile comes before all that can follow from it.
-    fn read_notes(&mut self) {
-        let waiting = self.waiting();
-        let taken = self.subject.desk.take(|deputy| {
-            // Before anybody can ask how many there are.
-            let in_flight = self.invocations.len() + deputy.begun.len() + waiting;
-            self.subject.board.in_flight(in_flight);
-        });
-        let Some(Deputy {
-            calls,
-            begun,
-            answered,
-            ..
-        }) = taken
-        else {
-            return;
-        };
-        self.calls = calls;
-        for Begun {
-            request,
-            label,
-            at,
-            used,
-        } in begun
-        {
-            self.last_used = at;
-            let number = self.invocations.begin(request, label, at);
-            if let Some(session) = self.state.session_mut() {
-                session.watch.began(&session.process, number, used, at);
-            }
-        }
-        if let Some(session) = self.state.session_mut() {
-            answered
-                .into_iter()
-                .for_each(|invocation| session.watch.resumes(invocation));
         }
     }
 
@@ -258,7 +209,6 @@ impl Plugin {
 /// Whoever still waits when the actor ends, by whatever way, hears of it.
 impl Drop for Plugin {
     fn drop(&mut self) {
-        self.read_notes();
         self.authority.end();
         const REASON: &str = "its supervisor ended";
         self.fail_in_flight(REASON);
@@ -269,8 +219,8 @@ impl Drop for Plugin {
                 self.refuse(call, REASON.to_owned());
             }
         }
-        self.commands.close();
-        while let Ok(command) = self.commands.try_recv() {
+        let left: Vec<_> = self.commands.close().collect();
+        for command in left {
             if let Command::Call(call) = command {
                 self.refuse(call, REASON.to_owned());
             }
@@ -280,7 +230,7 @@ impl Drop for Plugin {
 
 enum Next {
     Command(Command),
-    Started(Box<Result<Session, StartError>>),
+    Started(Result<Box<Session>, StartError>),
     Frame(Text),
     Fetch(FetchAsk),
     FetchEnded,
@@ -290,9 +240,23 @@ enum Next {
     Room,
 }
 
-/// What a running process has to say, or `None` where there is none.
-async fn hear(session: Option<&mut Session>, reads: bool) -> Option<Next> {
+impl Next {
+    /// Whether JavaScript's thread may do what follows. Processes start and end on the io thread.
+    fn is_brief(&self) -> bool {
+        match self {
+            Self::Command(command) => command.is_brief(),
+            Self::Frame(text) => text.as_str().len() <= visit::MAX_BYTES,
+            Self::Fetch(_) | Self::FetchEnded | Self::Room => true,
+            Self::Started(_) | Self::Gone(_) | Self::Timer => false,
+        }
+    }
+}
+
+/// What a running process has to say, or `None` where there is none. `is_noisy`: it says so much that the io thread is to
+/// read.
+async fn hear(session: Option<&mut Session>, reads: bool, is_noisy: bool) -> Option<Next> {
     let Session { channel, process, .. } = session?;
+    channel.is_read_by_visits(!is_noisy);
     let budget = channel.budget();
     let reads = reads && budget.has_room();
     Some(tokio::select! {
