@@ -105,6 +105,12 @@ describe("the platform's package", () => {
   });
 });
 
+it("every platform's package but Windows's has the launcher, because the addon starts no process without it there", () => {
+  const platforms = readdirSync(join(ROOT, "npm")).map((name) => packageJson(`npm/${name}`));
+  const lacking = platforms.filter(({ files }) => !files.includes("emdash-sandbox-launcher"));
+  expect(lacking.map(({ os }) => os)).toEqual([["win32"]]);
+});
+
 it("npm would publish both as they are, with no network", () => {
   for (const folder of [".", `./npm/${platformName()}`]) {
     const { name, version } = packageJson(folder);
