@@ -2,13 +2,13 @@
 // tests, and vitest's suites that look at nothing of Linux's, or those that the arguments name. What it needs is in
 // CONTRIBUTING.md, and it says what of that is missing. Packages for Windows come from npm, Node among them; these, and
 // what Wine keeps, are in target/windows/.
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
 import process from "node:process";
 import { bin, ensureDependencies, ensureHost, INSTALL, npm } from "./ensure.mjs";
 import { entry, run } from "./run.mjs";
 import { ensure } from "./stamp.mjs";
-import { windowsPath, Wine } from "./wine.mjs";
+import { Wine, windowsPath } from "./wine.mjs";
 
 /** As napi names the addon that Windows's Node loads; Debian's compiler makes the same of it as Microsoft's. */
 const ADDON = "emdash-sandbox-native.win32-x64-msvc.node";
@@ -22,13 +22,29 @@ const PLACE = resolve("target/windows/checkout");
 const NODE_PLACE = resolve("target/windows/node");
 
 /** What is looked at there; docs, Rust and the site are not. */
-const FILES = ["__test__", "examples", "guest", "host", "scripts", "dist", "vitest.config.ts", "tsconfig.json"];
+const FILES = [
+  "__test__",
+  "examples",
+  "guest",
+  "host",
+  "scripts",
+  "dist",
+  "vitest.config.ts",
+  "tsconfig.json",
+];
 
 /**
- * What is not looked at: /proc, signals, descriptors and scripts as workerd's stand-ins, which are Linux's, or are not in
- * target/windows/ at all.
+ * Those of which nothing is Linux's own: /proc, signals, descriptors, scripts in workerd's place, what is printed where
+ * nothing is missing. Suites with memory limits under 128 MB are out for Wine's sake: it counts workerd's program, 100 MB,
+ * as memory of the process's own.
  */
-const SUITES = ["__test__/invocation", "__test__/windows"];
+const SUITES = [
+  ...["transport/windows", "transport/hostile", "bulk-lane", "ctx", "network", "wall-time"],
+  ...["context/intrinsics", "context/members", "context/storage", "invocation/"],
+  ...["fetch/caps", "fetch/fetch", "fetch/intrinsics", "fetch/policy"],
+  ...["limits/concurrency", "limits/sizes", "limits/subrequests", "limits/wall-time"],
+  ...["supervision/logs", "bridge/kv", "bridge/storage.", "cli/remove"],
+].map((name) => `__test__/${name}`);
 
 /** A test starts processes, and Wine takes its time for each. */
 const PATIENCE = ["--testTimeout=120000", "--hookTimeout=180000"];
@@ -71,12 +87,14 @@ function suites() {
   return named.length > 0 ? named : SUITES;
 }
 
-const NO_WINE = "there is no wine: install Wine 10 or newer (Debian: wine wine64), or name it in EMDASH_TEST_WINE";
+const NO_WINE =
+  "there is no wine: install Wine 10 or newer (Debian: wine wine64), or name it in EMDASH_TEST_WINE";
 
 /** What can't compile for Windows here, or null. */
 async function missingCompiler() {
   const gcc = await run("x86_64-w64-mingw32-gcc", ["--version"], "capture").catch(() => ({ code: 1 }));
-  if (gcc.code !== 0) return "there is no x86_64-w64-mingw32-gcc: install it (Debian: gcc-mingw-w64-x86-64-win32)";
+  if (gcc.code !== 0)
+    return "there is no x86_64-w64-mingw32-gcc: install it (Debian: gcc-mingw-w64-x86-64-win32)";
   if (await hasStd()) return null;
   const { text } = await run("rustc", ["--print=sysroot"], "capture");
   if (existsSync(join(text.trim(), "lib/rustlib/src/rust/library/Cargo.toml"))) return null;
@@ -137,6 +155,11 @@ async function cargo(...args) {
   const { code, text } = await run("cargo", all, "capture");
   if (code !== 0) throw new Error(`cargo ${args.join(" ")} ended with code ${code}`);
   const messages = text.split("\n").flatMap((line) => (line.startsWith("{") ? [JSON.parse(line)] : []));
-  const own = messages.filter(({ reason, target }) => reason === "compiler-artifact" && target.name === "emdash_sandbox_native");
-  return own.flatMap(({ executable, filenames }) => executable ?? filenames.filter((/** @type {string} */ name) => name.endsWith(".dll")));
+  const own = messages.filter(
+    ({ reason, target }) => reason === "compiler-artifact" && target.name === "emdash_sandbox_native",
+  );
+  return own.flatMap(
+    ({ executable, filenames }) =>
+      executable ?? filenames.filter((/** @type {string} */ name) => name.endsWith(".dll")),
+  );
 }
