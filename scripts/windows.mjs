@@ -122,7 +122,8 @@ async function fillPlace() {
     async make() {
       for (const file of ["package.json", "package-lock.json"]) cpSync(file, join(PLACE, file));
       await npm([...INSTALL, ...foreign, "--prefix", PLACE]);
-      await npm([...INSTALL, ...foreign, "--prefix", NODE_PLACE, NODE]);
+      // Asked for by name, a package of another platform is refused without it.
+      await npm([...INSTALL, ...foreign, "--force", "--prefix", NODE_PLACE, NODE]);
     },
   });
   const [addon = ""] = await cargo("build", "--release", "-p", "emdash-sandbox-native", "--lib");
