@@ -53,8 +53,8 @@ export const INSTALL = [
 
 /** The addon, its types and the launcher, in the repository's root. */
 export async function ensureAddon() {
-  // Only Linux has what it puts around a process.
-  const launchers = process.platform === "linux" ? ["emdash-sandbox-launcher"] : [];
+  // On Windows the system itself does what it is for: putting up the jail on Linux, watching on macOS.
+  const launchers = process.platform === "win32" ? [] : ["emdash-sandbox-launcher"];
   await ensure({
     name: "addon",
     inputs: [

@@ -1,7 +1,7 @@
 /** Real databases, migrated by EmDash, for tests. Each is its own and is removed by `close()`. */
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +11,7 @@ import { runMigrations } from "emdash/db";
 import { createDialect as createPostgresDialect } from "emdash/db/postgres";
 import { CompiledQuery, type Dialect, Kysely, SqliteDialect } from "kysely";
 import type { Database } from "../../host/bridge/operation.js";
+import { removeFolder } from "../../host/cli/remove.js";
 
 export interface TemporaryDatabase {
   db: Database;
@@ -45,7 +46,7 @@ async function temporaryFile(dialect: (file: string) => Dialect): Promise<Tempor
     db,
     async close() {
       await db.destroy();
-      await rm(folder, { recursive: true, force: true });
+      await removeFolder(folder);
     },
   };
 }

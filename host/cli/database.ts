@@ -1,5 +1,5 @@
 /** A temporary SQLite database as a site has it: made by EmDash's own migrations, gone afterwards. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type * as EmDashDb from "emdash/db";
@@ -8,6 +8,7 @@ import type * as KyselyPackage from "kysely";
 import type { Dialect } from "kysely";
 import type { Database } from "../bridge/operation.js";
 import { findEmDash, importPackage, MissingPackage } from "./packages.js";
+import { removeFolder, tryToRemove } from "./remove.js";
 import { SAMPLE } from "./sample.js";
 
 export interface TemporaryDatabase {
@@ -27,7 +28,7 @@ export async function openDatabase({ isSeeded }: { isSeeded: boolean }): Promise
   const stopListening = removeOnSignal(folder);
   const close = async (db?: Database) => {
     await db?.destroy();
-    rmSync(folder, { recursive: true, force: true });
+    await removeFolder(folder);
     stopListening();
   };
   try {
@@ -113,7 +114,7 @@ const DRIVERS: [driver: string, open: (file: string, emdash: string) => Promise<
 function removeOnSignal(folder: string): () => void {
   const listeners = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((signal) => {
     const listener = () => {
-      rmSync(folder, { recursive: true, force: true });
+      tryToRemove(folder);
       process.kill(process.pid, signal);
     };
     process.once(signal, listener);

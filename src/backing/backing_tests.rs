@@ -62,6 +62,10 @@ fn post(token: &str, path: &str, body: &str) -> String {
 }
 
 #[tokio::test]
+#[cfg_attr(
+    not(target_os = "linux"),
+    ignore = "of Unix sockets, by which a caller's process is known"
+)]
 async fn a_plugins_own_process_delivers_frames_and_nobody_else_does() {
     let (key, other) = (Key::generate().unwrap(), Key::generate().unwrap());
     let server = start(Transport::DEFAULT, &key);
@@ -184,6 +188,10 @@ async fn strangers_on_a_port_are_hung_up_on_and_their_number_is_bounded() {
 }
 
 #[tokio::test]
+#[cfg_attr(
+    not(target_os = "linux"),
+    ignore = "of Unix sockets, by which a caller's process is known"
+)]
 async fn a_body_past_the_limit_and_one_that_is_no_text_are_refused() {
     let key = Key::generate().unwrap();
     let server = start(Transport::DEFAULT, &key);
@@ -243,6 +251,10 @@ async fn first_line(stream: &mut (impl AsyncRead + Unpin)) -> String {
 }
 
 #[tokio::test]
+#[cfg_attr(
+    not(target_os = "linux"),
+    ignore = "of Unix sockets, by which a caller's process is known"
+)]
 async fn who_speaks_is_asked_before_a_body_is_read() {
     let key = Key::generate().unwrap();
     let server = start(Transport::DEFAULT, &key);
@@ -260,6 +272,10 @@ async fn who_speaks_is_asked_before_a_body_is_read() {
 }
 
 #[tokio::test]
+#[cfg_attr(
+    not(target_os = "linux"),
+    ignore = "of Unix sockets, by which a caller's process is known"
+)]
 async fn a_head_has_room_for_the_longest_token_and_the_longest_fetch_and_no_more() {
     let key = Key::generate().unwrap();
     let server = start(Transport::DEFAULT, &key);
@@ -277,6 +293,10 @@ async fn a_head_has_room_for_the_longest_token_and_the_longest_fetch_and_no_more
 }
 
 #[tokio::test]
+#[cfg_attr(
+    not(target_os = "linux"),
+    ignore = "of Unix sockets, by which a caller's process is known"
+)]
 async fn one_connection_more_than_there_may_be_is_closed_and_a_place_comes_back() {
     let key = Key::generate().unwrap();
     let server = start(Transport::DEFAULT, &key);

@@ -176,6 +176,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(not(target_os = "linux"), ignore = "of the jail, which only Linux has")]
     fn the_launcher_is_asked_for_what_the_kernel_has() {
         let whole = Kernel::of_tests(Landlock::Abi(7), None);
         let told = |mode, kernel: &Kernel| Jail::new(mode, kernel, false).argument;
@@ -197,6 +198,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(not(target_os = "linux"), ignore = "of the jail, which only Linux has")]
     fn what_the_launcher_lost_is_reported_until_a_start_has_it_and_is_news_once() {
         let jail = Jail::new(Mode::Auto, &Kernel::of_tests(Landlock::Abi(7), None), false);
         assert_eq!((jail.report().missing(), jail.came_to(Vec::new())), (None, None));

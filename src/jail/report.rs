@@ -137,6 +137,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(not(target_os = "linux"), ignore = "of the jail, which only Linux has")]
     fn a_new_kernel_has_all_of_it() {
         let report = JailReport::new(Mode::Require, &Kernel::of_tests(Landlock::Abi(7), None));
         assert_eq!(report.missing(), None);
@@ -144,6 +145,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(not(target_os = "linux"), ignore = "of the jail, which only Linux has")]
     fn each_version_of_landlock_has_its_own_layers() {
         for (abi, layers) in [
             (1, &[][..]),
@@ -162,6 +164,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(not(target_os = "linux"), ignore = "of the jail, which only Linux has")]
     fn what_is_missing_is_said_once_with_the_reason_and_the_remedy() {
         let kernel = Kernel::of_tests(Landlock::Without(Obstacle::Forbidden), Some(Obstacle::Missing));
         let missing = JailReport::new(Mode::Auto, &kernel).missing().unwrap();

@@ -11,9 +11,7 @@ use windows_sys::Win32::System::JobObjects::{
     AssignProcessToJobObject, CreateJobObjectW, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
     JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectExtendedLimitInformation, SetInformationJobObject,
 };
-use windows_sys::Win32::System::ProcessStatus::{
-    K32GetProcessMemoryInfo, PROCESS_MEMORY_COUNTERS, PROCESS_MEMORY_COUNTERS_EX,
-};
+use windows_sys::Win32::System::ProcessStatus::{K32GetProcessMemoryInfo, PROCESS_MEMORY_COUNTERS};
 use windows_sys::Win32::System::Threading::{GetProcessTimes, INFINITE, WaitForSingleObject};
 
 /// Has the system end this process when ours ends, however it ends: all of them are in one job, whose only handle is ours.
@@ -64,18 +62,20 @@ pub(crate) fn process_usage(process: BorrowedHandle<'_>) -> io::Result<(Duration
             &raw mut user,
         )
     })?;
-    let mut memory = MaybeUninit::<PROCESS_MEMORY_COUNTERS_EX>::zeroed();
-    // SAFETY: the call writes as much as it is told that there is room for; the longer struct begins with the other.
+    let mut memory = MaybeUninit::<PROCESS_MEMORY_COUNTERS>::zeroed();
+    // SAFETY: the call writes as much as it is told that there is room for, and keeps no pointer.
     checked(unsafe {
         K32GetProcessMemoryInfo(
             process.as_raw_handle(),
-            memory.as_mut_ptr().cast::<PROCESS_MEMORY_COUNTERS>(),
-            size::<PROCESS_MEMORY_COUNTERS_EX>(),
+            memory.as_mut_ptr(),
+            size::<PROCESS_MEMORY_COUNTERS>(),
         )
     })?;
     // SAFETY: it is made of numbers, for which zero is a value, and the call has filled it in.
     let memory = unsafe { memory.assume_init() };
-    Ok((in_time(kernel) + in_time(user), memory.PrivateUsage as u64))
+    // What is committed to it alone. `PrivateUsage` of the longer struct is the same number on Windows (since 8; Node wants
+    // 10), and always 0 under Wine.
+    Ok((in_time(kernel) + in_time(user), memory.PagefileUsage as u64))
 }
 
 /// Blocks until the process has ended.
