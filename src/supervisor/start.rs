@@ -1,6 +1,6 @@
 //! From "a plugin" to "a process that serves it": socket, configuration, launch, readiness, channel, the guest's report.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -85,7 +85,8 @@ impl Blueprint {
         process: &Process,
         opening: Opening,
         share: Share,
-    ) -> Result<(Channel, Names, Bounded), Complaint> {
+        bounded: &OnceLock<Bounded>,
+    ) -> Result<(Channel, Names), Complaint> {
         let complain = |error: &dyn std::error::Error| Complaint::Channel(error.to_string());
         let say = |missing| {
             let line = format!("the jail around plugins lacks {missing}");
@@ -93,8 +94,8 @@ impl Blueprint {
         };
         let door = opening.listening(&self.programs.jail, say).await;
         let door = door.map_err(|_| Complaint::NeverListened)?;
-        let bounded = Bounded::new(process, &self.limits);
-        let bounded = bounded.map_err(|error| Complaint::Channel(unenforceable(&error)))?;
+        let bounds = Bounded::new(process, &self.limits);
+        let _ = bounded.set(bounds.map_err(|error| Complaint::Channel(unenforceable(&error)))?);
         let mut channel = Channel::open(Arc::new(door), self.ear.as_ref(), share)
             .await
             .map_err(|error| complain(&error))?;
@@ -106,7 +107,7 @@ impl Blueprint {
         };
         match Incoming::parse(text.as_str()) {
             Ok(Incoming::Ready { hooks, routes }) if hooks.len().max(routes.len()) <= MAX_NAMES => {
-                Ok((channel, Names { hooks, routes }, bounded))
+                Ok((channel, Names { hooks, routes }))
             }
             Ok(Incoming::Broken { reason }) => Err(Complaint::Plugin(complaint_of_guest(&reason))),
             Ok(_) | Err(_) => Err(Complaint::Channel(SILENT.into())),
@@ -172,10 +173,11 @@ pub(super) async fn start(
     };
     let cgroup = blueprint.hold(process.pid());
     let share = Share::new(blueprint.limits.connections);
+    let bounded = OnceLock::new();
 
     let mut opening = Box::pin(async {
         bounded_cpu.map_err(|error| Complaint::Channel(unenforceable(&error)))?;
-        blueprint.open(&process, child.opening, share).await
+        blueprint.open(&process, child.opening, share, &bounded).await
     });
     let outcome = tokio::select! {
         // An end is the better explanation when both are there: its channel closes too.
@@ -197,14 +199,16 @@ pub(super) async fn start(
             Err(Complaint::Plugin(text)) => Err(StartError(text)),
             Ok(opened) => Ok(opened),
         },
-        excess = Watch::excess_at_start(&process, &blueprint.limits, START_CPU) => Err(failed(excess)),
+        excess = Watch::excess_at_start(&process, &blueprint.limits, START_CPU, &bounded) => Err(failed(excess)),
         () = tokio::time::sleep(blueprint.deadline) => {
             Err(failed(format!("it was not ready after {} ms", blueprint.deadline.as_millis())))
         }
         _ = &mut cancelled => Err(failed(super::state::UNLOADED)),
     };
     drop(opening);
-    let watched = outcome.and_then(|(channel, names, bounded)| {
+    let watched = outcome.and_then(|(channel, names)| {
+        // One that serves has been bounded.
+        let bounded = *bounded.get().ok_or_else(|| failed(SILENT))?;
         let watch = Watch::new(&process, &blueprint.limits, bounded, Instant::now());
         let watch = watch.map_err(|error| failed(unenforceable(&error)))?;
         Ok((channel, names, watch))

@@ -1,6 +1,7 @@
 //! What a process uses while it serves: looked at while invocations run, bounded by the kernel at all times. Where the
 //! kernel keeps no bounds, somebody looks at all times.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -152,8 +153,13 @@ impl Watch {
     }
 
     /// Resolves, with what it is, when a process that has not come to serve uses more than it may. Never, where the kernel
-    /// bounds it.
-    pub(super) async fn excess_at_start(process: &Process, limits: &Limits, cpu: Duration) -> String {
+    /// bounds it. `bounded` is set before the plugin's code runs: what memory there is before is workerd's.
+    pub(super) async fn excess_at_start(
+        process: &Process,
+        limits: &Limits,
+        cpu: Duration,
+        bounded: &OnceLock<Bounded>,
+    ) -> String {
         if process.has_kernel_bounds() {
             return std::future::pending().await;
         }
@@ -163,10 +169,8 @@ impl Watch {
             if process.cpu_time().is_ok_and(|used| used > cpu) {
                 return too_much_at_start(cpu);
             }
-            if process
-                .memory()
-                .is_ok_and(|memory| memory.own > limits.memory() + OWN_MEMORY)
-            {
+            let ceiling = bounded.get().and_then(|bounded| bounded.ceiling);
+            if ceiling.is_some_and(|ceiling| process.memory().is_ok_and(|memory| memory.own > ceiling)) {
                 return too_large_at_start(limits);
             }
         }

@@ -83,7 +83,10 @@ impl Plugin {
     }
 
     fn on_guest_call(&mut self, call: u64, invocation: u64, method: &str, body: &RawValue) {
-        let Some(until) = self.invocations.authority(invocation, Instant::now()) else {
+        let now = Instant::now();
+        let Some(until) = self.invocations.authority(invocation, now) else {
+            // Before it hears why, and throws: whoever waits for it is told of the limit.
+            self.expire(now);
             return self.answer_here(call, Err(OVER.into()));
         };
         if method != Method::Log.name()
@@ -178,10 +181,11 @@ impl Plugin {
     }
 
     fn grant(&mut self, invocation: u64) -> Result<Grant, String> {
-        let until = self
-            .invocations
-            .authority(invocation, Instant::now())
-            .ok_or(OVER)?;
+        let now = Instant::now();
+        let Some(until) = self.invocations.authority(invocation, now) else {
+            self.expire(now);
+            return Err(OVER.into());
+        };
         self.charge(invocation)?;
         let Subject { manifest, .. } = &self.subject;
         let reach = bridge::reach(&manifest.id, &self.grants, &manifest.allowed_hosts)
