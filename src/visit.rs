@@ -46,11 +46,13 @@ pub(crate) fn is_on() -> bool {
 }
 
 /// Whether a socket need not be asked: whoever visits knows that there is nothing to read.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 pub(crate) fn hears_nothing() -> bool {
     VISIT.get().is_some_and(|visit| !visit.reads)
 }
 
 /// A socket gave less than there was room for: it has no more.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 pub(crate) fn has_read_all() {
     if let Some(visit) = VISIT.get() {
         VISIT.set(Some(Visit {

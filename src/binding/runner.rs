@@ -143,6 +143,7 @@ pub struct NativeRunner {
 impl NativeRunner {
     /// `wake` is called, at most once until the next `drain()`, when there is something to drain. It does not keep the event loop alive.
     #[napi(constructor, catch_unwind)]
+    #[cfg_attr(not(target_os = "linux"), allow(unused_variables))]
     pub fn new(env: Env, options: NativeOptions, wake: Function<(), ()>) -> napi::Result<Self> {
         let wake = wake
             .build_threadsafe_function()

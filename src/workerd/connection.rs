@@ -43,6 +43,7 @@ macro_rules! of_either {
 
 impl Connection {
     /// The same connection, that JavaScript's thread may listen to by this number where the system lets it.
+    #[cfg_attr(not(target_os = "linux"), allow(unused_variables))]
     pub(crate) fn share(&self, ear: Option<&(Arc<Ear>, u32)>) -> io::Result<Self> {
         match &*self.0 {
             #[cfg(target_os = "linux")]
@@ -56,6 +57,7 @@ impl Connection {
     }
 
     /// Whether JavaScript's thread is to listen, from before the next read on. The io thread does at first.
+    #[cfg_attr(not(target_os = "linux"), allow(unused_variables))]
     pub(crate) fn is_heard_by_visits(&self, wanted: bool) {
         #[cfg(target_os = "linux")]
         if let Socket::Shared(shared) = &*self.0 {
