@@ -17,7 +17,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "package", include: ["__test__/**/*.spec.ts"], exclude: ["__test__/site/**"] },
+        test: {
+          name: "package",
+          include: ["__test__/**/*.spec.ts"],
+          exclude: ["__test__/site/**", "__test__/docs/**"],
+        },
       },
       {
         extends: true,
@@ -29,6 +33,16 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "docs",
+          include: ["__test__/docs/**/*.spec.ts"],
+          // Benches and builds among them, which want the machine for themselves.
+          sequence: { groupOrder: 2 },
+          fileParallelism: false,
         },
       },
     ],

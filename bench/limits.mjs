@@ -1,21 +1,29 @@
 // How far a plugin gets past its limits, and what enforcing them costs: after a build,
-// `node bench/limits.mjs [runs]`. Linux only: processes are measured from outside, through /proc. It builds the addon a
+// `node bench/limits.mjs [runs] [--pairs n]`. Linux only: processes are measured from outside, through /proc. It builds the addon a
 // second time, without what it measures.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
 import { createSandboxRunner } from "emdash-sandbox-native/sandbox";
 import { buildUnwatched } from "./lib/unwatched.mjs";
 
+const {
+  values: { pairs },
+  positionals: [runs = "50"],
+} = parseArgs({ options: { pairs: { type: "string", default: "300" } }, allowPositionals: true });
+for (const number of [runs, pairs])
+  if (!/^\d+$/.test(number)) throw new Error(`${number} is no number of runs`);
+
 /** 0 for what else is measured alone. */
-const RUNS = /^\d+$/.test(process.argv[2] ?? "") ? Number(process.argv[2]) : 50;
+const RUNS = Number(runs);
 const CPU_MS = 50;
 const MEMORY_MB = 128;
 const WALL_MS = 300;
 /** Of processes, one of each of the two builds that are compared: what a pair says depends on its luck with cores and
  * addresses by some percent, so there are many of them. */
-const PAIRS = 300;
+const PAIRS = Number(pairs);
 /** Of fifty calls each: short, so that what else the machine does hits both sides alike. */
 const TURNS = 16;
 

@@ -30,7 +30,8 @@ function load(machine: string): LoadedNative {
   const platform = PLATFORMS.get(machine);
   if (platform === undefined) {
     const served = [...PLATFORMS.keys()].join(", ");
-    return { ok: false, reason: `emdash-sandbox-native runs on ${served}, and this is ${machine}` };
+    const reason = `emdash-sandbox-native runs on ${served}, and this is ${machine}. Use a machine of one of these kinds`;
+    return { ok: false, reason };
   }
   const require = createRequire(import.meta.url);
   try {

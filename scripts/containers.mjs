@@ -1,15 +1,19 @@
 // `node scripts/containers.mjs [--may-skip]`: a plugin called, and the jail's own tests, within Podman's containers: what
 // their profiles leave (fewer capabilities, a filter of system calls, a read-only root) must not cost a layer of the jail.
+// And the files of examples/deploy, of which a site is built and run.
 // EMDASH_TEST_DOCKER_PROFILE names Docker's default profile, to be tried as well (`.ci/run` fetches it). What can't be
 // tried is a failure, unless it may be skipped.
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
+import { tryDeploy } from "./deploy.mjs";
 import { ensureAll } from "./ensure.mjs";
+import { canRunContainers, podmanIn } from "./podman.mjs";
 import { entry, run } from "./run.mjs";
 
-const DOCKER_PROFILE = process.env.EMDASH_TEST_DOCKER_PROFILE;
+/** Set to nothing is not set, as everywhere. */
+const DOCKER_PROFILE = process.env.EMDASH_TEST_DOCKER_PROFILE?.trim() || undefined;
 
 /** Docker drops the same capabilities for its root as Podman or fewer; what it has of its own is the filter. */
 const DOCKER = DOCKER_PROFILE === undefined ? [] : [`--security-opt=seccomp=${resolve(DOCKER_PROFILE)}`];
@@ -26,6 +30,9 @@ const CONTAINERS = {
     "--read-only-tmpfs=false",
   ],
 };
+
+/** This machine's own files are the image, unchanged: what is written goes with the container. */
+const THIS_MACHINE = ["run", "--rm", "--network=none", "--ulimit=host", `--workdir=${resolve(".")}`];
 
 /** What a site does within: a plugin answers, and no layer is missing. */
 const SITE = `
@@ -49,22 +56,28 @@ await entry(async () => {
   const folder = mkdtempSync(join(tmpdir(), "emdash-sandbox-containers-"));
   try {
     const podman = podmanIn(folder);
-    if ((await run("podman", podman([], "true")).catch(() => ({ code: 1 }))).code !== 0) {
+    if (!(await canRunContainers(podman))) {
       return untried("no container can be started on this machine: install podman and runc");
     }
+    const inContainer = (/** @type {string[]} */ options, /** @type {string[]} */ ...command) =>
+      podman(...THIS_MACHINE, ...options, "--rootfs", "/:O", ...command);
     const tests = await jailTests();
     const failed = [];
     for (const [name, options] of Object.entries(CONTAINERS)) {
       console.log(`\n${name}`);
-      const site = await run("podman", podman(options, process.execPath, "--input-type=module", "-e", SITE));
+      const site = await run(
+        "podman",
+        inContainer(options, process.execPath, "--input-type=module", "-e", SITE),
+      );
       if (site.code !== 0) failed.push(`a plugin, ${name}`);
     }
     for (const [name, options] of Object.entries({ Podman: [], Docker: DOCKER })) {
       if (name === "Docker" && DOCKER.length === 0) continue;
       console.log(`\nthe jail's own tests, ${name}'s default profile`);
-      const { code } = await run("podman", podman(options, tests, "--quiet"));
+      const { code } = await run("podman", inContainer(options, tests, "--quiet"));
       if (code !== 0) failed.push(`the jail's own tests, ${name}'s default profile`);
     }
+    failed.push(...(await tryDeploy(folder, podman)));
     for (const what of failed) console.error(`failed: ${what}`);
     if (failed.length > 0) return 1;
     return DOCKER.length > 0 ? 0 : untried("Docker's default profile: EMDASH_TEST_DOCKER_PROFILE names none");
@@ -77,37 +90,6 @@ await entry(async () => {
 function untried(what) {
   console.error(`not tried: ${what}`);
   return process.argv.includes("--may-skip") ? 0 : 1;
-}
-
-/**
- * Podman's arguments for this machine's own files as the image, unchanged: what is written goes with the container.
- *
- * @param {string} folder
- */
-function podmanIn(folder) {
-  // No service of the machine's is asked for: neither systemd, for cgroups, nor its journal.
-  const settings =
-    '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n[containers]\ndefault_ulimits = []\n';
-  writeFileSync(join(folder, "containers.conf"), settings);
-  process.env.CONTAINERS_CONF = join(folder, "containers.conf");
-  const place = [
-    `--root=${folder}/root`,
-    `--runroot=${folder}/run`,
-    "--storage-driver=vfs",
-    "--runtime=runc",
-  ];
-  return (/** @type {string[]} */ options, /** @type {string[]} */ ...command) => [
-    ...place,
-    "run",
-    "--rm",
-    "--network=none",
-    "--ulimit=host",
-    `--workdir=${resolve(".")}`,
-    ...options,
-    "--rootfs",
-    "/:O",
-    ...command,
-  ];
 }
 
 /** The compiled tests of the launcher. */

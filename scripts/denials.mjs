@@ -46,7 +46,10 @@ await entry(async () => {
 
 /** What this machine can't put up of the jail, in words, or null. */
 async function missingHere() {
-  const { loadNative } = await import("../dist/native.js");
+  // By a name that no type checker follows: what is built has declarations for the package's users alone.
+  const built = new URL("../dist/native.js", import.meta.url).href;
+  /** @type {typeof import("../host/native.js")} */
+  const { loadNative } = await import(built);
   const loaded = loadNative();
   if (!loaded.ok) throw new Error(loaded.reason);
   return loaded.native.addon.jailReport("auto").missing;

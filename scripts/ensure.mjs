@@ -2,6 +2,7 @@
 import { copyFileSync, existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { removeUnreachable } from "./declarations.mjs";
 import { must, run } from "./run.mjs";
 import { ensure } from "./stamp.mjs";
 
@@ -89,16 +90,23 @@ export function fillPlatformPackage() {
   return folder;
 }
 
+/** What package.json's `exports` name. */
+const TYPED_ENTRIES = ["dist/index.d.ts", "dist/sandbox.d.ts"];
+
 /** The TypeScript half, in dist/. */
 export async function ensureHost() {
   await ensure({
     name: "host",
-    inputs: ["host", "index.d.ts", "package-lock.json", "tsconfig.json", "tsconfig.build.json"],
+    inputs: [
+      ...["host", "index.d.ts", "package-lock.json", "tsconfig.json", "tsconfig.build.json"],
+      "scripts/declarations.mjs",
+    ],
     outputs: ["dist/index.js", "dist/index.d.ts"],
     async make() {
       // A source file that is gone must not live on in dist/.
       rmSync("dist", { recursive: true, force: true });
       await must(process.execPath, [bin("typescript", "tsc"), "-p", "tsconfig.build.json"]);
+      removeUnreachable("dist", TYPED_ENTRIES);
     },
   });
 }

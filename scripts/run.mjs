@@ -13,13 +13,14 @@ const PLAIN = process.stdout.isTTY ? {} : { NO_COLOR: "1" };
  * @param {string[]} args
  * @param {"show" | "tee" | "capture"} [output]
  * @param {string} [cwd]
+ * @param {NodeJS.ProcessEnv} [env] besides ours
  * @returns {Promise<{ code: number, text: string }>} the code is 128 for a child that a signal killed
  */
-export function run(program, args, output = "show", cwd = undefined) {
+export function run(program, args, output = "show", cwd = undefined, env = {}) {
   return new Promise((resolve, reject) => {
     /** @type {import("node:child_process").StdioOptions} */
     const stdio = ["ignore", output === "show" ? "inherit" : "pipe", "inherit"];
-    const child = spawn(program, args, { stdio, cwd, env: { ...process.env, ...PLAIN } });
+    const child = spawn(program, args, { stdio, cwd, env: { ...process.env, ...PLAIN, ...env } });
     let text = "";
     child.stdout?.setEncoding("utf8").on("data", (chunk) => {
       text += chunk;

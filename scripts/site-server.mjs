@@ -24,6 +24,7 @@ import { astro, SITE, siteNode } from "./site.mjs";
  * @property {boolean} [show] its log on standard error
  * @property {AbortSignal} [signal] ends it
  * @property {string} [preload] a module to load first, in place of the one that hides this repository's packages
+ * @property {string} [site] the folder of another site than the example
  */
 
 /** Astro asks and tells nobody outside of this machine. */
@@ -45,11 +46,12 @@ export async function startSite({
   show = false,
   signal,
   preload = ALONE,
+  site = SITE,
 }) {
   signal?.throwIfAborted();
   const at = port ?? (await freePort());
   const url = `http://localhost:${at}`;
-  const { command, args, environment } = isDevelopment ? developing(at) : built(at);
+  const { command, args, environment } = isDevelopment ? developing(site, at) : built(site, at);
   const child = spawn(command, ["--import", preload, ...args], {
     cwd: folder,
     env: { ...environment, ...QUIET, EMDASH_SITE_URL: url, ...env },
@@ -94,11 +96,12 @@ export async function startSite({
  *
  * @param {string} folder
  * @param {string} url
+ * @param {string} [site]
  */
-export async function seedSite(folder, url) {
+export async function seedSite(folder, url, site = SITE) {
   const { code, text } = await run(
-    siteNode(),
-    ["--import", ALONE, resolve(SITE, "seed.mjs"), url],
+    siteNode(site),
+    ["--import", ALONE, resolve(site, "seed.mjs"), url],
     "capture",
     folder,
   );
@@ -106,18 +109,24 @@ export async function seedSite(folder, url) {
   return text.trim();
 }
 
-/** @param {number} port */
-function developing(port) {
-  const { command, args } = astro("dev");
+/**
+ * @param {string} site
+ * @param {number} port
+ */
+function developing(site, port) {
+  const { command, args } = astro("dev", site);
   // Astro says that this is development, unless something has said otherwise.
   const { NODE_ENV: _, ...environment } = process.env;
   return { command, args: [...args, "--host", "127.0.0.1", "--port", `${port}`], environment };
 }
 
-/** @param {number} port */
-function built(port) {
+/**
+ * @param {string} site
+ * @param {number} port
+ */
+function built(site, port) {
   const environment = { ...process.env, NODE_ENV: "production", HOST: "127.0.0.1", PORT: `${port}` };
-  return { command: siteNode(), args: [resolve(SITE, "dist/server/entry.mjs")], environment };
+  return { command: siteNode(site), args: [resolve(site, "dist/server/entry.mjs")], environment };
 }
 
 /** The site must know its address before it listens: its cookies, its passkeys and its checks of origins hang on it. */

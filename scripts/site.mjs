@@ -102,15 +102,16 @@ async function ensureSiteBuild() {
  * A command of Astro's, on the site's Node.
  *
  * @param {string} name
+ * @param {string} [site]
  */
-export function astro(name) {
-  const cli = resolve(SITE, "node_modules/astro/bin/astro.mjs");
-  return { command: siteNode(), args: [cli, name, "--root", resolve(SITE)] };
+export function astro(name, site = SITE) {
+  const cli = resolve(site, "node_modules/astro/bin/astro.mjs");
+  return { command: siteNode(site), args: [cli, name, "--root", resolve(site)] };
 }
 
 /** Astro 6 wants Node 22.12, which the site brings along; where no package has one, this one must do. */
-export function siteNode() {
+export function siteNode(site = SITE) {
   const { platform, arch, execPath } = process;
-  const brought = resolve(SITE, `node_modules/node-${platform}-${arch}/bin/node`);
+  const brought = resolve(site, `node_modules/node-${platform}-${arch}/bin/node`);
   return existsSync(brought) ? brought : execPath;
 }

@@ -1,4 +1,5 @@
 /** `doctor`: what it says of machines that can run plugins, and of those that can't. Real processes. */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Check, Diagnosis } from "../../host/cli/doctor.js";
@@ -10,6 +11,8 @@ const IDS = [
   ...["temporary-folder", "emdash", "plugin"],
 ];
 
+const TO_DO = /\b(Add|Install|Let|Look|Mend|Move|Report|Run|Set|Unset|Update|Use)\b/;
+
 async function diagnosed(circumstances: Parameters<typeof command>[1] = {}) {
   const { code, out, err } = await command(["doctor", "--json"], circumstances);
   expect(err).toBe("");
@@ -20,6 +23,9 @@ async function diagnosed(circumstances: Parameters<typeof command>[1] = {}) {
     expect(["ok", "warning", "failed"], id).toContain(status);
     if (status === "ok") expect(remedy, id).toBeNull();
     else expect(remedy?.length, id).toBeGreaterThan(10);
+    // Not only what is wrong: what somebody is to do.
+    if (status === "failed") expect(remedy, id).toMatch(TO_DO);
+    expect(remedy ?? "", "one line").not.toContain("\n");
   }
   expect(code).toBe(diagnosis.ok ? 0 : 1);
   const check = (id: string) => diagnosis.checks.find((check) => check.id === id) as Check;
@@ -101,7 +107,10 @@ describe("no plugin can run", () => {
     const { check } = await diagnosed({ env: { EMDASH_WORKERD_BIN: fake, EMDASH_SANDBOX_JAIL: "off" } });
     expect(check("plugin")).toMatchObject({
       status: "failed",
-      remedy: expect.stringContaining("the configuration is"),
+      found: expect.stringContaining(
+        "did not run: its process ended with exit code 3: *** Fatal: the configuration is",
+      ),
+      remedy: "Let EMDASH_WORKERD_BIN name a workerd that runs here, or unset it.",
     });
   });
 
@@ -110,12 +119,14 @@ describe("no plugin can run", () => {
     const { check } = await diagnosed({
       env: { EMDASH_WORKERD_BIN: fake, EMDASH_SANDBOX_JAIL: "off", EMDASH_SANDBOX_START_TIMEOUT_MS: "300" },
     });
-    expect(check("plugin").remedy).toContain("not ready after 300 ms");
+    expect(check("plugin").found).toBe("did not run: it was not ready after 300 ms");
+    expect(check("plugin").remedy).toContain("EMDASH_SANDBOX_START_TIMEOUT_MS");
   });
 
   it("with a limit that is none: the variable is told", async () => {
     const { check } = await diagnosed({ env: { EMDASH_SANDBOX_CPU_MS: "fast" } });
-    expect(check("plugin").remedy).toContain("EMDASH_SANDBOX_CPU_MS");
+    expect(check("plugin").found).toContain("EMDASH_SANDBOX_CPU_MS must be a number from 1");
+    expect(check("plugin").remedy).toBe("Mend EMDASH_SANDBOX_CPU_MS, or unset it.");
     expect(check("workerd")).toMatchObject({ status: "ok" });
   });
 
@@ -128,6 +139,25 @@ describe("no plugin can run", () => {
     expect(ok).toBe(false);
     expect(check(id).status).toBe("failed");
     expect(check("plugin").status).toBe("failed");
+  });
+});
+
+describe("the documented JSON", () => {
+  const page = readFileSync(join(import.meta.dirname, "../../docs/cli.md"), "utf8");
+  const [doctor = ""] = page.split("\n## `run`\n");
+
+  it("has the fields of docs/cli.md, all of them and no other, with their ids in that order", async () => {
+    const { check, ...diagnosis } = await diagnosed();
+    const table = doctor.split("`--json` prints one object:")[1]?.split("\n\n")[1] ?? "";
+    const fields = [...table.matchAll(/^\| (`.*?`) \|/gm)].flatMap(
+      ([, cell = ""]) => cell.match(/\w+/g) ?? [],
+    );
+    expect(Object.keys(diagnosis).sort()).toEqual(fields.sort());
+    const ids = /The ids are (.*?), always all of\nthem/s.exec(doctor)?.[1]?.match(/[\w-]+(?=`)/g);
+    expect(ids).toEqual(IDS);
+    expect(Object.keys(check("node")).sort()).toEqual(["found", "id", "remedy", "status", "title"]);
+    expect(doctor).toContain("a list of `{ id, title, status, found, remedy }`");
+    expect(Object.keys(diagnosis.timings ?? {}).sort()).toEqual(["callMs", "startMs", "stopMs"]);
   });
 });
 

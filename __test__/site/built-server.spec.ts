@@ -1,13 +1,20 @@
 /** A built EmDash server has EmDash within its bundle, and this package outside of it: what that must not change. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { platformName } from "../../scripts/ensure.mjs";
 import { SITE } from "../../scripts/site.mjs";
+import { npm, ROOT } from "../support/package.js";
 import { workerdsOf } from "../support/processes.js";
 import { until } from "../support/until.js";
 import { siteReason, useSite } from "./support/site.js";
 
 const SERVER = join(SITE, "dist/server");
+
+/** The package and its platform's, as they are installed there. */
+const OURS = ["", `-${platformName()}`].map((end) =>
+  join(ROOT, SITE, `node_modules/emdash-sandbox-native${end}`),
+);
 
 describe.skipIf(siteReason !== null)(`a built site${because(siteReason)}`, () => {
   describe("the bundle", () => {
@@ -38,12 +45,40 @@ describe.skipIf(siteReason !== null)(`a built site${because(siteReason)}`, () =>
     });
   });
 
+  describe("the packages that it runs from", () => {
+    it.each([
+      [".", OURS[0]],
+      [`./npm/${platformName()}`, OURS[1]],
+    ])(
+      "are files of the tarball of %s, to the byte, and no link to this repository",
+      (folder, installed = "") => {
+        const { out } = npm(["pack", folder, "--dry-run", "--json", "--ignore-scripts"]);
+        const [{ files }] = JSON.parse(out) as [{ files: { path: string }[] }];
+        expect(realpathSync(installed)).toBe(installed);
+        const there = allFiles(installed).map((path) => path.slice(installed.length + 1));
+        expect(there.sort()).toEqual(files.map(({ path }) => path).sort());
+        const differing = there.filter(
+          (path) => !readFileSync(join(installed, path)).equals(readFileSync(join(ROOT, folder, path))),
+        );
+        expect(differing).toEqual([]);
+      },
+    );
+  });
+
   describe("its server", () => {
     const site = useSite();
 
-    it("runs each plugin in a workerd of its own, with the package that npm would install", async () => {
+    it("runs each plugin in a workerd of its own", async () => {
       await fetch(site.url);
       await until(() => workerdsOf(site.pid).length === 4, "four plugins run");
+    });
+
+    it("has loaded the addon of the platform's package, and none from this repository's folders", () => {
+      const mapped = readFileSync(`/proc/${site.pid}/maps`, "utf8").match(
+        /\S*emdash-sandbox-native\S*\.node$/gm,
+      );
+      const name = `emdash-sandbox-native.${platformName()}.node`;
+      expect([...new Set(mapped)]).toEqual([join(OURS[1] ?? "", name)]);
     });
 
     it("tells plugins of the site that runs: its name, address and language, and where its pages are", async () => {

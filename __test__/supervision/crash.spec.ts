@@ -106,7 +106,7 @@ describe("a process that ends in a call", () => {
 });
 
 it("50 kills at random under load: no call hangs, every error is documented, and all serve again (Linux)", async () => {
-  const seed = Number(process.env.EMDASH_TEST_SEED ?? randomInt(2 ** 31));
+  const seed = Number(process.env.EMDASH_TEST_SEED || randomInt(2 ** 31));
   const random = seeded(seed);
   const runner = makeRunner();
   const load = (_: unknown, at: number) => loadPlugin(runner, PING, { id: `p${at}` });

@@ -8,6 +8,7 @@ import { loadNative } from "../native.js";
 import { findWorkerd, isOlder } from "../workerd-binary.js";
 import type { Finding } from "./doctor.js";
 import { findEmDash } from "./packages.js";
+import { remedyFor } from "./remedies.js";
 import type { Trial } from "./trial.js";
 
 /** As package.json's `engines` has it. */
@@ -93,7 +94,7 @@ export function jail({ failure, runner }: Trial): Finding {
 /** By what plugins' processes and the host reach each other. */
 export function transport({ runner, failure }: Trial): Finding {
   const transport = runner?.transport;
-  if (!transport) return warning("not known: there is no runner", failure ?? MEND_THE_ADDON);
+  if (!transport) return warning("not known: there is no runner", seeThePlugin(failure));
   const { name, gaps } = transport;
   if (gaps.length === 0) return ok(`${name}: sockets without a name`);
   return warning(`${name}: ports of 127.0.0.1`, `Linux's default has none of this: ${gaps.join("; ")}`);
@@ -101,7 +102,7 @@ export function transport({ runner, failure }: Trial): Finding {
 
 export function limits({ runner, failure }: Trial): Finding {
   const limits = runner?.limits;
-  if (!limits) return warning("not known: there is no runner", failure ?? MEND_THE_ADDON);
+  if (!limits) return warning("not known: there is no runner", seeThePlugin(failure));
   const cpu = `cpuMs ${limits.cpuMs}${limits.cpuRule === "exact" ? "" : " on average"}`;
   const { memoryMb, subrequests, wallTimeMs } = limits;
   const found = `${cpu}, memoryMb ${memoryMb}, subrequests ${subrequests}, wallTimeMs ${wallTimeMs}`;
@@ -153,9 +154,16 @@ export function emdash(): Finding {
 }
 
 export function plugin({ timings, failure }: Trial): Finding {
-  if (timings === null) return failed("did not run", failure ?? "The reason is not known.");
+  if (timings === null) {
+    const found = ["did not run", failure?.cause].filter(Boolean).join(": ");
+    return failed(found, failure?.remedy ?? remedyFor(""));
+  }
   const [start, call, stop] = [timings.startMs, timings.callMs, timings.stopMs].map((ms) => ms.toFixed(1));
   return ok(`started in ${start} ms, answers in ${call} ms, stopped in ${stop} ms`);
+}
+
+function seeThePlugin(failure: Trial["failure"]): string {
+  return failure === null ? MEND_THE_ADDON : failure.remedy;
 }
 
 const MEND_THE_ADDON = "See the line of the addon first.";

@@ -3,12 +3,13 @@ import { explain } from "../errors.js";
 import type { RunnerOptions } from "../options.js";
 import { WorkerdSandboxRunner } from "../runner.js";
 import type { RunnerStatus } from "../status.js";
+import { remedyFor } from "./remedies.js";
 
 export interface Trial {
   /** Milliseconds: until its process served; the median of {@link CALLS} calls; until the process was gone. */
   timings: { startMs: number; callMs: number; stopMs: number } | null;
-  /** Why none ran, with the remedy; null when one did. */
-  failure: string | null;
+  /** Why none ran, and what to do about it; null when one did. */
+  failure: { cause: string | null; remedy: string } | null;
   runner: RunnerStatus | null;
 }
 
@@ -29,23 +30,26 @@ type Manifest = Parameters<WorkerdSandboxRunner["load"]>[0];
 
 const CALLS = 21;
 
+/** What an error says of itself and of this plugin, which nobody has asked for. */
+const PREFIX = /^(Plugin sandbox unavailable for [^ ]+: |emdash-sandbox-native: )/;
+
 /** Never throws. */
 export async function tryPlugin(): Promise<Trial> {
-  const said: string[] = [];
-  const restore = listen(said);
+  const restore = mute();
   let runner: WorkerdSandboxRunner | undefined;
   let status: RunnerStatus | null = null;
   try {
     runner = new WorkerdSandboxRunner(OPTIONS);
     status = runner.status();
     const reason = runner.unavailableReason();
-    if (reason !== null) return { timings: null, failure: reason, runner: status };
+    // It is a cause and its remedy in one.
+    if (reason !== null) return { timings: null, failure: { cause: null, remedy: reason }, runner: status };
     const timings = await time(runner);
     return { timings, failure: null, runner: status };
   } catch (error) {
     await runner?.terminateAll().catch(() => undefined);
-    const [message = ""] = error instanceof Error ? [error.message] : [explain(error)];
-    return { timings: null, failure: [message, ...said].join("\n"), runner: status };
+    const cause = (error instanceof Error ? error.message : explain(error)).replace(PREFIX, "");
+    return { timings: null, failure: { cause, remedy: remedyFor(cause) }, runner: status };
   } finally {
     restore();
   }
@@ -75,10 +79,10 @@ const OPTIONS: RunnerOptions = {
   siteInfo: { name: "doctor", url: "http://localhost", locale: "en" },
 };
 
-/** Takes what is logged into `said`, until the function that it returns is called. */
-function listen(said: string[]): () => void {
+/** What is logged meanwhile says the same in more words: the screen is one answer. */
+function mute(): () => void {
   const { debug, info, warn, error } = console;
-  const keep = (...parts: unknown[]) => void said.push(parts.join(" "));
-  Object.assign(console, { debug: keep, info: keep, warn: keep, error: keep });
+  const drop = () => undefined;
+  Object.assign(console, { debug: drop, info: drop, warn: drop, error: drop });
   return () => void Object.assign(console, { debug, info, warn, error });
 }

@@ -54,7 +54,7 @@ export interface Answer {
 export type Ask = (path: string, body?: unknown) => Promise<Answer>;
 
 /** @param link what EmDash would mail */
-async function signIn(link: string): Promise<Ask> {
+export async function signIn(link: string): Promise<Ask> {
   const { origin } = new URL(link);
   const response = await fetch(link, { redirect: "manual" });
   const cookie = response.headers

@@ -1,13 +1,16 @@
-/** What the documents say of the code, held against it: files, commands, variables, messages. */
+/** What the documents say of the code, held against it: files, commands, variables. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { serviceOf } from "../../scripts/deploy.mjs";
 
 const git = (...args: string[]) => execFileSync("git", args, { encoding: "utf8" }).trim().split("\n");
 
 const files = git("ls-files", "--cached", "--others", "--exclude-standard").filter(existsSync);
-const documents = files.filter((file) => /^(README|CONTRIBUTING|docs\/.*)\.md$/.test(file));
+const documents = files.filter((file) =>
+  /^(README|CONTRIBUTING|CHANGELOG|docs\/.*|examples\/.*)\.md$/.test(file),
+);
 const read = (file: string) => readFileSync(file, "utf8");
 const matches = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, found = ""]) => found);
 
@@ -66,39 +69,33 @@ it("the README's table has every variable that a site's owner may set", () => {
   expect([...variables].filter((name) => !readme.includes(`| \`${name}\` |`))).toEqual([]);
 });
 
-describe("docs/operations.md", () => {
-  const messages = read("docs/operations.md").split("\n## Messages\n")[1] ?? "";
-  const firstCells = messages.split("\n").flatMap((line) => /^\| (`.*?) \| /.exec(line)?.[1] ?? []);
-  const texts = firstCells.flatMap((cell) => matches(cell, /`([^`]+)`/g));
-
-  it("has messages", () => {
-    expect(texts.length).toBeGreaterThan(60);
-  });
-
-  it.each(texts)("%s is said somewhere", (message) => {
-    // What stands between the parts that differ, word for word, in the code or in the test that expects it.
-    const pieces = message.split(/<[^>]+>|…/).map((piece) => piece.trim());
-    const sure = pieces.filter((piece) => /\w{3,}/.test(piece));
-    expect(sure.length).toBeGreaterThan(0);
-    expect(sure.filter((piece) => !code.includes(piece))).toEqual([]);
-  });
-});
-
 describe("examples/deploy", () => {
   const folder = "examples/deploy";
 
-  it("the container has what the container tests run with", () => {
-    const compose = read(`${folder}/compose.yaml`);
-    const tested = read("scripts/containers.mjs");
-    for (const [asked, flag] of [
-      ["cap_drop: [ALL]", "--cap-drop=ALL"],
-      ["no-new-privileges:true", "--security-opt=no-new-privileges"],
-      ["read_only: true", "--read-only"],
-    ] as const) {
-      expect(compose).toContain(asked);
-      expect(tested).toContain(flag);
-    }
-    expect(compose).not.toMatch(/privileged: *true|cap_add|seccomp/);
+  it("compose.yaml says nothing that the container tests do not run a site with", () => {
+    const text = read(`${folder}/compose.yaml`);
+    const { service, options } = serviceOf(text);
+    expect(options).toEqual(
+      expect.arrayContaining([
+        "--user=node",
+        "--read-only=true",
+        "--cap-drop=ALL",
+        "--tmpfs=/tmp",
+        "--init=true",
+      ]),
+    );
+    expect(options).toContain("--security-opt=no-new-privileges");
+    expect(Object.keys(service)).not.toContain("privileged");
+    expect(() => serviceOf(text.replace("    init:", "    privileged: true\n    init:"))).toThrow(
+      "compose.yaml says privileged, which nothing here tries",
+    );
+  });
+
+  it("compose.yaml opens the port on which the image listens, to this machine alone", () => {
+    const { service } = serviceOf(read(`${folder}/compose.yaml`));
+    const [exposed = ""] = matches(read(`${folder}/Dockerfile`), /^EXPOSE (\d+)$/gm);
+    expect(read(`${folder}/Dockerfile`)).toContain(`PORT=${exposed} `);
+    expect(service.ports).toEqual([`127.0.0.1:${exposed}:${exposed}`]);
   });
 
   it("the image has glibc", () => {
