@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { ensureAll } from "./ensure.mjs";
+import { launcherTests } from "./launcher-tests.mjs";
 import { entry, run } from "./run.mjs";
 
 const DOCKER_PROFILE = process.env.EMDASH_TEST_DOCKER_PROFILE;
@@ -52,7 +53,7 @@ await entry(async () => {
     if ((await run("podman", podman([], "true")).catch(() => ({ code: 1 }))).code !== 0) {
       return untried("no container can be started on this machine: install podman and runc");
     }
-    const tests = await jailTests();
+    const { tests } = await launcherTests();
     const failed = [];
     for (const [name, options] of Object.entries(CONTAINERS)) {
       console.log(`\n${name}`);
@@ -108,21 +109,4 @@ function podmanIn(folder) {
     "/:O",
     ...command,
   ];
-}
-
-/** The compiled tests of the launcher. */
-async function jailTests() {
-  const args = [
-    "test",
-    "-p",
-    "emdash-sandbox-launcher",
-    "--test",
-    "jail",
-    "--no-run",
-    "--message-format=json",
-  ];
-  const { code, text } = await run("cargo", args, "capture");
-  if (code !== 0) throw new Error("the launcher's tests could not be compiled");
-  const messages = text.split("\n").flatMap((line) => (line.startsWith("{") ? [JSON.parse(line)] : []));
-  return messages.find(({ target, executable }) => target?.name === "jail" && executable).executable;
 }
