@@ -9,6 +9,7 @@ import { join, resolve } from "node:path";
 import process from "node:process";
 import { tryDeploy } from "./deploy.mjs";
 import { ensureAll } from "./ensure.mjs";
+import { launcherTests } from "./launcher-tests.mjs";
 import { canRunContainers, podmanIn } from "./podman.mjs";
 import { entry, run } from "./run.mjs";
 
@@ -61,7 +62,7 @@ await entry(async () => {
     }
     const inContainer = (/** @type {string[]} */ options, /** @type {string[]} */ ...command) =>
       podman(...THIS_MACHINE, ...options, "--rootfs", "/:O", ...command);
-    const tests = await jailTests();
+    const { tests } = await launcherTests();
     const failed = [];
     for (const [name, options] of Object.entries(CONTAINERS)) {
       console.log(`\n${name}`);
@@ -90,21 +91,4 @@ await entry(async () => {
 function untried(what) {
   console.error(`not tried: ${what}`);
   return process.argv.includes("--may-skip") ? 0 : 1;
-}
-
-/** The compiled tests of the launcher. */
-async function jailTests() {
-  const args = [
-    "test",
-    "-p",
-    "emdash-sandbox-launcher",
-    "--test",
-    "jail",
-    "--no-run",
-    "--message-format=json",
-  ];
-  const { code, text } = await run("cargo", args, "capture");
-  if (code !== 0) throw new Error("the launcher's tests could not be compiled");
-  const messages = text.split("\n").flatMap((line) => (line.startsWith("{") ? [JSON.parse(line)] : []));
-  return messages.find(({ target, executable }) => target?.name === "jail" && executable).executable;
 }

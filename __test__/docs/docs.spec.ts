@@ -104,6 +104,15 @@ describe("examples/deploy", () => {
     ).toBe(true);
   });
 
+  it("the unit allows the calls that the jail is made of, and those of V8 on a processor with protection keys", () => {
+    const [filter = ""] = matches(read(`${folder}/emdash.service`), /^SystemCallFilter=(.+)$/gm);
+    for (const call of ["seccomp", "create_ruleset", "add_rule", "restrict_self", "@pkey"])
+      expect(
+        filter.split(" ").some((allowed) => allowed.endsWith(call)),
+        call,
+      ).toBe(true);
+  });
+
   const systemd = spawnSync("systemd-analyze", ["--version"]).status === 0;
 
   it.skipIf(!systemd)("Linux: systemd takes the unit", () => {

@@ -128,7 +128,7 @@ export function cgroups({ runner }: Trial): Finding {
   if (runner?.limits?.hasCgroups) return ok("each plugin's process has one");
   return warning(
     "none of its own for a plugin's process; the other limits hold without",
-    "Delegate a part of the tree to Node, in systemd: Delegate=memory pids, DelegateSubgroup=main",
+    "Delegate a part of the tree to Node, in systemd: Delegate=memory pids",
   );
 }
 

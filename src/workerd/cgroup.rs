@@ -2,8 +2,9 @@
 //! also counts memory that no process limit knows, such as page tables and socket buffers.
 //!
 //! A cgroup that has processes in it may not hand controllers on to children (cgroups(7), "no internal processes"), so
-//! Node's own has to be a leaf: under systemd, `Delegate=memory pids` with `DelegateSubgroup=main`. Then ours are made
-//! beside it. Nothing of this needs root; where it is not so, nothing is done.
+//! Node's own has to be a leaf, and ours are made beside it. With `DelegateSubgroup=main` systemd starts it in one. Before
+//! version 254 (Debian 12, Ubuntu 22.04) it can't, and leaves that to whoever has been given the part of the tree: then we do
+//! it. Nothing of this needs root; where it is not so, nothing is done.
 
 use std::fs;
 use std::io;
@@ -18,6 +19,12 @@ const OTHER_MEMORY: u64 = 128 * 1024 * 1024;
 const MAX_TASKS: u32 = 64;
 
 const PREFIX: &str = "emdash-sandbox-";
+
+/// Where the host's own processes go when they stand in the way; the name that our unit gives the subgroup.
+const LEAF: &str = "main";
+
+/// A process may start others while we move it.
+const MOVES: usize = 10;
 
 /// A folder of the tree in which cgroups for processes can be made.
 #[derive(Debug)]
@@ -35,33 +42,42 @@ impl Delegation {
     pub(crate) fn find() -> Option<Self> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
         let own = fs::read_to_string("/proc/self/cgroup").ok()?;
-        Self::within(&mount_of(&mounts)?, &own, is_delegated)
+        let is_root = rustix::process::geteuid().is_root();
+        Self::within(&mount_of(&mounts)?, &own, is_noted, is_root)
     }
 
-    fn within(mount: &Path, own: &str, is_delegated: impl Fn(&Path) -> bool) -> Option<Self> {
+    /// What is noted as given away is used as it was meant. Without a note, as before systemd 251, being allowed to write tells;
+    /// but root may write anywhere, and would take a part from whoever manages it, and a slice is always systemd's, also
+    /// that of a user's own (systemd.resource-control(5), `Delegate=`).
+    fn within(mount: &Path, own: &str, is_noted: impl Fn(&Path) -> bool, is_root: bool) -> Option<Self> {
         let path = own.lines().find_map(|line| line.strip_prefix("0::/"))?;
-        // The cgroup beside which ours are made; the tree's own root belongs to the system.
-        let parent = mount.join(path).parent()?.to_owned();
-        if path.is_empty() || parent == mount || !parent.starts_with(mount) {
+        if path.is_empty() || path.split('/').any(|part| part == "..") {
             return None;
         }
-        if !is_delegated(&parent) {
-            return None;
+        let own = mount.join(path);
+        if is_noted(&own) {
+            return make_way(&own).and_then(|()| Self::of(own)).ok();
         }
-        let enabled = fs::OpenOptions::new()
-            .write(true)
-            .open(parent.join("cgroup.subtree_control"))
-            .and_then(|mut file| io::Write::write_all(&mut file, b"+memory +pids"));
-        enabled.ok()?;
+        // The tree's own root belongs to the system.
+        let parent = own.parent().filter(|parent| *parent != mount)?;
+        let is_slice = parent.extension().is_some_and(|kind| kind == "slice");
+        if is_noted(parent) || !(is_slice || is_root) {
+            return Self::of(parent.to_owned()).ok();
+        }
+        None
+    }
+
+    fn of(folder: PathBuf) -> io::Result<Self> {
+        enable(&folder)?;
         // What a host that was killed has left.
-        for left in fs::read_dir(&parent).ok()?.flatten() {
+        for left in fs::read_dir(&folder)?.flatten() {
             if left.file_name().to_str().is_some_and(is_left_behind) {
                 // Only an empty one can be removed.
                 let _ = fs::remove_dir(left.path());
             }
         }
-        Some(Self {
-            folder: parent,
+        Ok(Self {
+            folder,
             is_failing: AtomicBool::new(false),
         })
     }
@@ -128,14 +144,51 @@ impl Drop for Cgroup {
     }
 }
 
+/// Has the cgroups in `folder` bounded, each by its own files.
+fn enable(folder: &Path) -> io::Result<()> {
+    // Not `fs::write`: a folder that is no cgroup has no such file, and is to get none.
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .open(folder.join("cgroup.subtree_control"))?;
+    io::Write::write_all(&mut file, b"+memory +pids")
+}
+
+/// Moves all processes of a cgroup, which are the host and what it was started by, into a leaf of it.
+fn make_way(own: &Path) -> io::Result<()> {
+    let given = fs::read_to_string(own.join("cgroup.controllers"))?;
+    let has = |name| given.split_whitespace().any(|controller| controller == name);
+    if !(has("memory") && has("pids")) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    let leaf = own.join(LEAF);
+    match fs::create_dir(&leaf) {
+        // Another process of the host is doing the same.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => made?,
+    }
+    for _ in 0..MOVES {
+        let processes = fs::read_to_string(own.join("cgroup.procs"))?;
+        if processes.is_empty() {
+            return Ok(());
+        }
+        for process in processes.lines() {
+            match fs::write(leaf.join("cgroup.procs"), process) {
+                // It has ended meanwhile.
+                Err(error) if error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error()) => {}
+                moved => moved?,
+            }
+        }
+    }
+    Err(io::ErrorKind::ResourceBusy.into())
+}
+
 /// Whether somebody has given this part of the tree away, as systemd notes with `Delegate=` (systemd.resource-control(5)).
-/// Root could write anywhere, and would take a part from whoever manages it; for others being allowed to write tells.
-fn is_delegated(folder: &Path) -> bool {
-    let noted = ["user.delegate", "trusted.delegate"].into_iter().any(|note| {
+fn is_noted(folder: &Path) -> bool {
+    // Before version 251 systemd left only the second, which only root can read.
+    ["user.delegate", "trusted.delegate"].into_iter().any(|note| {
         let mut value = [0; 8];
         rustix::fs::getxattr(folder, note, &mut value).is_ok_and(|length| value.get(..length) == Some(b"1"))
-    });
-    noted || !rustix::process::geteuid().is_root()
+    })
 }
 
 /// Whether a folder is of a host that is no more. Its name has the host's process id.
@@ -156,130 +209,5 @@ fn mount_of(mounts: &str) -> Option<PathBuf> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MOUNTS: &str = "31 24 0:27 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n\
-                          40 31 0:30 / /tmp rw - tmpfs tmpfs rw\n";
-
-    /// A folder that stands for the mount, with a service whose part of the tree is delegated or not.
-    fn tree(is_delegated: bool) -> tempfile::TempDir {
-        let tree = tempfile::tempdir().unwrap();
-        let service = tree.path().join("system.slice/site.service");
-        fs::create_dir_all(service.join("main")).unwrap();
-        if is_delegated {
-            fs::write(service.join("cgroup.subtree_control"), "").unwrap();
-        }
-        tree
-    }
-
-    #[test]
-    fn the_tree_is_found_where_it_is_mounted() {
-        assert_eq!(mount_of(MOUNTS), Some("/sys/fs/cgroup".into()));
-        assert_eq!(mount_of("40 31 0:30 / /tmp rw - tmpfs tmpfs rw\n"), None);
-        assert_eq!(mount_of("nonsense - cgroup2 x"), None);
-    }
-
-    #[test]
-    fn a_process_is_held_beside_its_host_and_let_go_with_its_end() {
-        let tree = tree(true);
-        let delegation =
-            Delegation::within(tree.path(), "0::/system.slice/site.service/main\n", |_| true).unwrap();
-        let service = tree.path().join("system.slice/site.service");
-        assert_eq!(
-            fs::read_to_string(service.join("cgroup.subtree_control")).unwrap(),
-            "+memory +pids"
-        );
-        let cgroup = delegation.hold(4711, 128 * 1024 * 1024).unwrap();
-        let folder = cgroup.0.clone();
-        assert_eq!(folder.parent(), Some(service.as_path()));
-        let read = |file| fs::read_to_string(folder.join(file)).unwrap();
-        assert_eq!(
-            (read("memory.max").as_str(), read("cgroup.procs").as_str()),
-            ("268435456", "4711")
-        );
-        assert!(!cgroup.is_out_of_memory());
-        fs::write(folder.join("memory.events"), "low 0\noom 1\noom_kill 1\n").unwrap();
-        assert!(cgroup.is_out_of_memory());
-        for file in fs::read_dir(&folder).unwrap() {
-            fs::remove_file(file.unwrap().path()).unwrap();
-        }
-        drop(cgroup);
-        assert!(!folder.exists());
-    }
-
-    #[test]
-    fn names_that_a_killed_host_of_the_same_number_has_left_are_passed_over() {
-        let tree = tree(true);
-        let service = tree.path().join("system.slice/site.service");
-        for number in 0..200 {
-            fs::create_dir(service.join(format!("{PREFIX}{}-{number}", std::process::id()))).unwrap();
-        }
-        let own = "0::/system.slice/site.service/main\n";
-        let delegation = Delegation::within(tree.path(), own, |_| true).unwrap();
-        let (one, two) = (delegation.hold(1, 1).unwrap(), delegation.hold(2, 1).unwrap());
-        assert_ne!(one.0, two.0);
-        assert!(!delegation.is_failing());
-    }
-
-    #[test]
-    fn a_part_of_the_tree_that_can_not_be_used_says_so_until_it_can() {
-        let tree = tree(true);
-        let service = tree.path().join("system.slice/site.service");
-        let own = "0::/system.slice/site.service/main\n";
-        let delegation = Delegation::within(tree.path(), own, |_| true).unwrap();
-        assert!(!delegation.is_failing());
-        let aside = tree.path().join("aside");
-        fs::rename(&service, &aside).unwrap();
-        assert!(delegation.hold(4711, 1).is_err() && delegation.is_failing());
-        fs::rename(&aside, &service).unwrap();
-        assert!(delegation.hold(4711, 1).is_ok() && !delegation.is_failing());
-    }
-
-    #[test]
-    fn without_a_delegation_nothing_is_done() {
-        let tree_without = tree(false);
-        for own in [
-            "0::/system.slice/site.service/main\n",
-            "0::/\n",
-            "0::/main\n",
-            "4:memory:/x\n",
-            "",
-        ] {
-            let found = Delegation::within(tree_without.path(), own, |_| true);
-            assert!(found.is_none(), "{own:?}");
-        }
-        assert_eq!(fs::read_dir(tree_without.path()).unwrap().count(), 1);
-        let delegated = tree(true);
-        let found = Delegation::within(delegated.path(), "0::/../../etc/x\n", |_| true);
-        assert!(found.is_none());
-    }
-
-    #[test]
-    fn a_part_that_root_could_write_to_and_nobody_gave_away_is_left_alone() {
-        let tree = tree(true);
-        let own = "0::/system.slice/site.service/main\n";
-        assert!(Delegation::within(tree.path(), own, |_| false).is_none());
-        let service = tree.path().join("system.slice/site.service");
-        assert_eq!(
-            fs::read_to_string(service.join("cgroup.subtree_control")).unwrap(),
-            ""
-        );
-        assert_eq!(is_delegated(&service), !rustix::process::geteuid().is_root());
-    }
-
-    #[test]
-    fn only_what_a_host_left_that_is_no_more_is_removed() {
-        let tree = tree(true);
-        let service = tree.path().join("system.slice/site.service");
-        let own = format!("{PREFIX}{}-0", std::process::id());
-        let (dead, other) = (format!("{PREFIX}4194304-0"), "emdash-other");
-        for name in [own.as_str(), &dead, other, "emdash-sandbox-x-1"] {
-            fs::create_dir(service.join(name)).unwrap();
-        }
-        Delegation::within(tree.path(), "0::/system.slice/site.service/main\n", |_| true).unwrap();
-        let is_left = |name: &str| service.join(name).exists();
-        assert!(is_left(&own) && is_left(other) && is_left("emdash-sandbox-x-1"));
-        assert!(!is_left(&dead), "no process has a number past the highest");
-    }
-}
+#[path = "cgroup_tests.rs"]
+mod tests;
