@@ -57,7 +57,10 @@ function isRun(file: string, seen: string[] = []): boolean {
   );
 }
 
-describe("run here", () => {
+/** It builds a clone of its own, and takes minutes: CI has a job for it (`commands`). */
+const areRun = (process.env.EMDASH_TEST_COMMANDS ?? "") !== "";
+
+describe.runIf(areRun)("run here, with EMDASH_TEST_COMMANDS set", () => {
   let folder: string;
   let clone: string;
   // Vitest's own are not what a shell has.
