@@ -69,7 +69,8 @@ export const NOT_RUN: Record<string, string> = {
   "strace -f": "for looking at a process: which, and at what, is the reader's",
   "strace -f -c": "how a figure was found",
   "node scripts/windows.mjs": "needs Wine and the Rust of Debian's unstable; ci.yml has Windows itself",
-  "node scripts/machine.mjs": "needs root, KVM and minutes: virtual machines with kernels and systemd of their own",
+  "node scripts/machine.mjs":
+    "needs root, KVM and minutes: virtual machines with kernels and systemd of their own",
   "rustup target add aarch64-apple-darwin x86_64-pc-windows-gnu": "changes the machine's toolchain",
   "rustup target add x86_64-pc-windows-gnu": "changes the machine's toolchain",
   "cargo check --target …": "needs the other system's target",
