@@ -10,7 +10,7 @@ const CODE = `const kept = [];
 export default { routes: {
   ping: () => "pong",
   spin: () => { for (;;); },
-  objects: () => { const all = []; for (;;) all.push({ a: [1, 2, 3] }); },
+  texts: () => { const all = []; for (let n = 0; ; n += 1) all.push(JSON.stringify("x".repeat(1000000) + n)); },
   keep: ({ input }) => {
     for (let n = 0; n < input; n += 1) kept.push(new Uint8Array(1024 * 1024).fill(1));
     return kept.length;

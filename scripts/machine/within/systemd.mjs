@@ -7,6 +7,9 @@ const UNIT = `/etc/systemd/system/${NAME}`;
 const TREE = "/sys/fs/cgroup";
 const OUTPUT = "/run/site-output";
 
+/** What is said there is shown at once, as what /machine/run says. */
+export const SHOWN = "/dev/ttyS1";
+
 export const DOCUMENTED = readFileSync("/machine/site.service", "utf8");
 
 /** Of the unit, on or off. */
@@ -91,17 +94,18 @@ async function get(path) {
  * @param {string[]} lines
  * @param {string} command
  * @param {string} folder
+ * @param {string} output
  */
-export function runAs(unit, lines, command, folder) {
+export function runAs(unit, lines, command, folder, output = OUTPUT) {
   install(unit, [
     ...lines,
     ...["Type=oneshot", "Restart=no", "TimeoutStartSec=infinity", `WorkingDirectory=${folder}`],
-    ...["ExecStart=", `ExecStart=${command}`, `StandardOutput=truncate:${OUTPUT}`, "StandardError=inherit"],
+    ...["ExecStart=", `ExecStart=${command}`, `StandardOutput=truncate:${output}`, "StandardError=inherit"],
   ]);
   const { status } = spawnSync("systemctl", ["start", NAME], { stdio: "ignore" });
   // What has not failed is not to be forgiven.
   spawnSync("systemctl", ["reset-failed", NAME], { stdio: "ignore" });
-  return { code: status, out: readFileSync(OUTPUT, "utf8") };
+  return { code: status, out: output === OUTPUT ? readFileSync(OUTPUT, "utf8") : "" };
 }
 
 /** The names of the cgroups below the unit's, each with its files as a function. */
