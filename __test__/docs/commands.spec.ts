@@ -58,11 +58,15 @@ function isRun(file: string, seen: string[] = []): boolean {
 }
 
 describe("run here", () => {
-  const folder = mkdtempSync(join(tmpdir(), "emdash-sandbox-docs-"));
-  const clone = join(folder, "clone");
+  let folder: string;
+  let clone: string;
   // Vitest's own are not what a shell has.
   const { NODE_ENV: _, VITEST: __, EMDASH_SANDBOX_JAIL_STRICT: ___, ...shell } = process.env;
-  beforeAll(() => cloneInto(clone), 600_000);
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "emdash-sandbox-docs-"));
+    clone = join(folder, "clone");
+    await cloneInto(clone);
+  }, 600_000);
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   it.each(Object.entries(RUN_HERE))(

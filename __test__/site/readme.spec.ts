@@ -34,12 +34,15 @@ const { name, version } = packageJson();
 describe.skipIf(siteReason !== null)(
   `the README, followed${siteReason ? ` (left out: ${siteReason})` : ""}`,
   () => {
-    const folder = mkdtempSync(join(tmpdir(), "emdash-sandbox-readme-"));
-    const site = join(folder, "site");
+    let folder: string;
+    let site: string;
     let registry: Registry;
     let release: Awaited<ReturnType<typeof publishRelease>>;
 
     beforeAll(async () => {
+      // Here, and not above: where no test of it is to run nothing would remove it.
+      folder = mkdtempSync(join(tmpdir(), "emdash-sandbox-readme-"));
+      site = join(folder, "site");
       registry = await startRegistry();
       release = await publishRelease(join(folder, "release"), registry);
       mkdirSync(site);
@@ -90,9 +93,8 @@ describe.skipIf(siteReason !== null)(
     describe("the built site", () => {
       let server: SiteServer;
       let ask: Ask;
-      const data = join(folder, "data");
-
       beforeAll(async () => {
+        const data = join(folder, "data");
         mkdirSync(data);
         const port = await freePort();
         const link = await seedSite(data, `http://localhost:${port}`, site);
