@@ -1,6 +1,6 @@
-// `node scripts/containers.mjs [--may-skip]`: a plugin called, and the jail's own tests, within Podman's containers: what
+// `node scripts/containers.mjs [--may-skip] [--deploy]`: a plugin called, and the jail's own tests, within Podman's containers: what
 // their profiles leave (fewer capabilities, a filter of system calls, a read-only root) must not cost a layer of the jail.
-// And the files of examples/deploy, of which a site is built and run.
+// With --deploy also the files of examples/deploy, of which a site is built and run: that takes minutes.
 // EMDASH_TEST_DOCKER_PROFILE names Docker's default profile, to be tried as well (`.ci/run` fetches it). What can't be
 // tried is a failure, unless it may be skipped.
 import { mkdtempSync, rmSync } from "node:fs";
@@ -78,7 +78,7 @@ await entry(async () => {
       const { code } = await run("podman", inContainer(options, tests, "--quiet"));
       if (code !== 0) failed.push(`the jail's own tests, ${name}'s default profile`);
     }
-    failed.push(...(await tryDeploy(folder, podman)));
+    if (process.argv.includes("--deploy")) failed.push(...(await tryDeploy(folder, podman)));
     for (const what of failed) console.error(`failed: ${what}`);
     if (failed.length > 0) return 1;
     return DOCKER.length > 0 ? 0 : untried("Docker's default profile: EMDASH_TEST_DOCKER_PROFILE names none");
