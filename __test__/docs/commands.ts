@@ -57,6 +57,10 @@ export const RUN_ELSEWHERE: Record<string, [file: string, text: string]> = {
   "node bench/soak.mjs": ["scripts/ready.mjs", '["bench/soak.mjs", "--seconds", "60"]'],
   "node scripts/denials.mjs": [".ci/run", "node scripts/denials.mjs"],
   "node scripts/containers.mjs": [".ci/run", "node scripts/containers.mjs"],
+  "node scripts/containers.mjs --deploy": [
+    ".github/workflows/ci.yml",
+    "node scripts/containers.mjs --may-skip --deploy",
+  ],
 };
 
 /** Not run, and why. */
