@@ -192,5 +192,4 @@ fn pick<'a>(row: &Row, body: &'a RawValue) -> Option<Vec<Option<&'a RawValue>>> 
 }
 
 #[cfg(test)]
-#[path = "bridge_tests.rs"]
 mod tests;

@@ -338,5 +338,4 @@ fn until(
 }
 
 #[cfg(test)]
-#[path = "egress_tests.rs"]
 mod tests;
