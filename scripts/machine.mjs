@@ -14,7 +14,7 @@ import { load } from "./machine/load.mjs";
 import { entry, run } from "./run.mjs";
 
 const { values, positionals } = parseArgs({
-  options: { "may-skip": { type: "boolean", default: false }, only: { type: "string", default: "" } },
+  options: { "may-skip": { type: "boolean", default: false }, only: { type: "string", default: "." } },
   allowPositionals: true,
 });
 

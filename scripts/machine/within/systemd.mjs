@@ -1,6 +1,15 @@
 // The unit of docs/operations.md as systemd has it here: with what is added to it, what it does, and what it leaves.
-import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 
 const NAME = "emdash.service";
 const UNIT = `/etc/systemd/system/${NAME}`;
@@ -55,6 +64,11 @@ export function stop() {
   systemctl("stop", NAME);
 }
 
+/** Whatever has become of it, or has not. */
+export function end() {
+  spawnSync("systemctl", ["stop", NAME], { stdio: "ignore" });
+}
+
 /** @returns {Promise<import("../../../host/status.js").RunnerStatus>} */
 export async function status() {
   return get("/status");
@@ -88,24 +102,30 @@ async function get(path) {
 }
 
 /**
- * A command to its end, as the unit and in its place.
+ * A command to its end, as the unit and in its place. What it says is the answer's, or shown as it goes.
  *
  * @param {string} unit
  * @param {string[]} lines
  * @param {string} command
  * @param {string} folder
- * @param {string} output
+ * @param {"capture" | "show"} output
  */
-export function runAs(unit, lines, command, folder, output = OUTPUT) {
+export function runAs(unit, lines, command, folder, output) {
+  const to = output === "show" ? "journal" : `truncate:${OUTPUT}`;
   install(unit, [
     ...lines,
     ...["Type=oneshot", "Restart=no", "TimeoutStartSec=infinity", `WorkingDirectory=${folder}`],
-    ...["ExecStart=", `ExecStart=${command}`, `StandardOutput=truncate:${output}`, "StandardError=inherit"],
+    ...["ExecStart=", `ExecStart=${command}`, `StandardOutput=${to}`, "StandardError=inherit"],
   ]);
+  const shown = openSync(SHOWN, "w");
+  const follow = ["--follow", "--lines=0", "--output=cat", "--unit", NAME];
+  const follower = output === "show" && spawn("journalctl", follow, { stdio: ["ignore", shown, shown] });
   const { status } = spawnSync("systemctl", ["start", NAME], { stdio: "ignore" });
+  if (follower) follower.kill();
+  closeSync(shown);
   // What has not failed is not to be forgiven.
   spawnSync("systemctl", ["reset-failed", NAME], { stdio: "ignore" });
-  return { code: status, out: output === OUTPUT ? readFileSync(OUTPUT, "utf8") : "" };
+  return { code: status, out: output === "show" ? "" : readFileSync(OUTPUT, "utf8") };
 }
 
 /** The names of the cgroups below the unit's, each with its files as a function. */
