@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
@@ -16,6 +17,9 @@ use crate::workerd::Connection;
 
 /// Frames that go out in one system call; the kernel takes 1024 pieces.
 const MAX_BATCH: usize = 64;
+
+/// How soon it is tried again where the wait for room fails.
+const AGAIN: Duration = Duration::from_millis(10);
 
 /// 2 bytes, 8 for the length, 4 for the mask (RFC 6455, 5.2).
 const MAX_HEADER: usize = 14;
@@ -185,7 +189,10 @@ async fn pump(writer: Arc<Writer>) {
             Ok(true) => writer.changed.notified().await,
             // What is added meanwhile waits for the same room; the end does not.
             Ok(false) => tokio::select! {
-                writable = writer.connection.writable() => if writable.is_err() { writer.close() },
+                // A system that has no descriptor left for the wait may have one soon; a broken connection the next write tells.
+                writable = writer.connection.writable() => if writable.is_err() {
+                    tokio::time::sleep(AGAIN).await;
+                },
                 () = writer.changed.notified() => {}
             },
             Err(_) => writer.close(),

@@ -132,9 +132,10 @@ impl Room {
             visit::make(reads, || self.run(&mut life, &mut Context::from_waker(&waker)))
         };
         drop(life);
-        // It tells the runtime, too, which ends the task.
+        // It tells the runtime, too, which ends the task. The task may have been run for the first time meanwhile: what woke
+        // the actor before was nothing then.
         if self.is_wanted.swap(false, Ordering::SeqCst) || !matches!(ran, Ok(Poll::Pending)) {
-            waker.wake();
+            lock(&self.waker).wake_by_ref();
         }
     }
 }

@@ -136,6 +136,29 @@ fn what_wakes_it_during_a_visit_is_not_lost() {
 }
 
 #[test]
+fn a_visit_before_its_task_has_first_run_leaves_nothing_asleep() {
+    let handle = beside();
+    for _ in 0..3000 {
+        let (heard, hears) = channel();
+        let actor = |mut commands: Commands| async move {
+            while let Some(number) = number(commands.next().await) {
+                // The io thread comes to it now, or has not yet, or waits for its turn.
+                (0..number).for_each(|_| std::thread::yield_now());
+                visit::may_go_on(false).await;
+                heard.send(number).unwrap();
+            }
+        };
+        let home = Home::new(actor, outbox(), handle);
+        home.send(command(3));
+        if let Err(command) = home.visit(handle, command(1)) {
+            home.send(command);
+        }
+        let next = || hears.recv_timeout(Duration::from_secs(10)).expect("it sleeps");
+        assert_eq!([next(), next()], [3, 1]);
+    }
+}
+
+#[test]
 fn one_that_panics_during_a_visit_is_dropped_and_has_ended() {
     struct Told(Sender<u64>);
     impl Drop for Told {

@@ -256,9 +256,10 @@ impl Next {
 /// read.
 async fn hear(session: Option<&mut Session>, reads: bool, is_noisy: bool) -> Option<Next> {
     let Session { channel, process, .. } = session?;
-    channel.is_read_by_visits(!is_noisy);
     let budget = channel.budget();
     let reads = reads && budget.has_room();
+    // What is said while nobody reads must be heard again when somebody does: changing the listener tells of it.
+    channel.is_read_by_visits(reads && !is_noisy);
     Some(tokio::select! {
         received = channel.receive(), if reads => match received {
             Received::Frame(text) => Next::Frame(text),
