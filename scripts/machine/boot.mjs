@@ -14,6 +14,8 @@ const HAS_KVM =
 /** A machine needs a few minutes; emulated, ten times as long. */
 const DEADLINE_MS = HAS_KVM ? 900_000 : 5_400_000;
 
+const SIGNALS = /** @type {const} */ (["SIGINT", "SIGTERM"]);
+
 /** The last line of what /machine/run says. */
 const LAST = /^machine: exit (\d+)\s*$/m;
 
@@ -47,6 +49,13 @@ export async function boot({ disk, kernel, initrd }, drive, folder) {
       env: { ...process.env, TMPDIR: folder },
     });
     const deadline = setTimeout(() => machine.kill("SIGKILL"), DEADLINE_MS);
+    // Whoever ends us means the machine, and what is in the temporary folder.
+    let stopped = "";
+    const stop = (/** @type {NodeJS.Signals} */ signal) => {
+      stopped = signal;
+      machine.kill("SIGKILL");
+    };
+    for (const signal of SIGNALS) process.on(signal, stop);
     let said = "";
     machine.stdout.setEncoding("utf8").on("data", (chunk) => {
       const lines = chunk.replaceAll("\r\n", "\n");
@@ -56,7 +65,9 @@ export async function boot({ disk, kernel, initrd }, drive, folder) {
     machine.on("error", reject);
     machine.on("close", () => {
       clearTimeout(deadline);
-      resolve(said);
+      for (const signal of SIGNALS) process.off(signal, stop);
+      if (stopped) reject(new Error(`stopped by ${stopped}`));
+      else resolve(said);
     });
   });
   const [, code] = LAST.exec(text) ?? [];
