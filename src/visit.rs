@@ -10,7 +10,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
-/// Bytes that are read from a plugin in one visit. What is longer keeps a thread busy.
+/// The largest frame or command that a visit deals with. What is longer keeps a thread busy.
 pub(crate) const MAX_BYTES: usize = 16 * 1024;
 
 /// Things that an actor does in one visit.

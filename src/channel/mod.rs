@@ -29,14 +29,13 @@ use crate::egress::{Grant, Share};
 use crate::visit;
 use crate::workerd::{Connection, Door};
 
-/// Frames that wait to be handled. When they are this many, the socket is not read: the guest has to wait.
+/// What came by the backing server and waits to be handled. When it is this much, whoever brings more has to wait.
 const INBOX_FRAMES: usize = 64;
 
 /// The host's end. Dropping it closes the connection.
 #[derive(Debug)]
 pub(crate) struct Channel {
     stream: WebSocketStream<Connection>,
-    connection: Connection,
     writer: Arc<Writer>,
     inbox: mpsc::Receiver<Received>,
     delivery: Delivery,
@@ -170,20 +169,13 @@ impl Channel {
         self.delivery.clone()
     }
 
-    /// The channel whose frames are read from `channel`, over this connection. `share` is what the plugin may take of the
-    /// way out.
-    fn over(
-        stream: WebSocketStream<Connection>,
-        connection: Connection,
-        door: Arc<Door>,
-        share: Share,
-    ) -> Self {
+    /// The channel over this connection. `share` is what the plugin may take of the way out.
+    fn over(stream: WebSocketStream<Connection>, door: Arc<Door>, share: Share) -> Self {
         let (delivery, inbox) = Delivery::new(share);
         let budget = Arc::new(Budget::default());
-        let writer = Writer::new(connection.clone(), Arc::clone(&budget));
+        let writer = Writer::new(stream.get_ref().clone(), Arc::clone(&budget));
         Self {
             stream,
-            connection,
             writer,
             inbox,
             delivery,
@@ -197,7 +189,7 @@ impl Channel {
 
     /// Whether JavaScript's thread is to read what comes on the WebSocket, from before the next [`Channel::receive`] on.
     pub(crate) fn is_read_by_visits(&self, wanted: bool) {
-        self.connection.is_heard_by_visits(wanted);
+        self.stream.get_ref().is_heard_by_visits(wanted);
     }
 
     /// The files that are on their way.

@@ -33,11 +33,10 @@ impl Channel {
         }
         let connection = door.connect().await?;
         let (mut channel, response) = shake_hands(request, connection).await?;
-        let connection = channel.get_ref().share(ear)?;
-        channel.get_mut().clone_from(&connection);
+        *channel.get_mut() = channel.get_ref().share(ear)?;
         match door.loopback() {
             Some(loopback) if !loopback.is_shown_by(response.headers()) => Err(ChannelError::Stranger),
-            _ => Ok(Self::over(channel, connection, door, share)),
+            _ => Ok(Self::over(channel, door, share)),
         }
     }
 }

@@ -62,19 +62,16 @@ impl Writer {
 
     /// Queues a frame: all that gathers until the io thread comes to it goes out at once.
     pub(super) fn send(&self, text: String) {
-        let mut queue = self.lock();
+        let queue = self.lock();
         if !queue.is_closed {
-            self.budget.take(text.len());
-            queue.frames.push_back(Outgoing::new(text));
-            drop(queue);
-            self.changed.notify_one();
+            self.enqueue(queue, Outgoing::new(text));
         }
     }
 
     /// Writes a frame now, unless others wait or the socket is full: then it is queued.
     pub(super) fn send_now(&self, text: String) {
         // Whoever holds it is writing what comes before.
-        let Ok(mut queue) = self.queue.try_lock() else {
+        let Ok(queue) = self.queue.try_lock() else {
             return self.send(text);
         };
         if queue.is_closed {
@@ -88,6 +85,10 @@ impl Writer {
                 return;
             }
         }
+        self.enqueue(queue, frame);
+    }
+
+    fn enqueue(&self, mut queue: MutexGuard<'_, Queue>, frame: Outgoing) {
         self.budget.take(frame.text.len());
         queue.frames.push_back(frame);
         drop(queue);
