@@ -15,6 +15,7 @@ use crate::channel::{Channel, Received};
 use crate::egress::Share;
 use crate::limits::Limits;
 use crate::token::Token;
+use crate::visit;
 use crate::workerd::{
     Cgroup, Config, Delegation, Ear, Exit, LineSink, Opening, Output, Process, Programs, Stream,
     guest_modules,
@@ -283,9 +284,11 @@ pub(super) enum End {
     Other(String),
 }
 
+/// Its ends are the io thread's, whatever led to them.
 impl Session {
     /// Resolves when nothing can be asked of it any more, with the reason; ends the process if it has not ended.
     pub(super) async fn end(&mut self, channel: Option<String>) -> End {
+        visit::may_go_on(false).await;
         if let Some(reason) = channel
             && tokio::time::timeout(LAST_BREATH, self.process.exited())
                 .await
@@ -307,6 +310,7 @@ impl Session {
 
     /// Asks the process to end, ends it if it does not, and waits until it is gone.
     pub(super) async fn stop(self) {
+        visit::may_go_on(false).await;
         let Self { channel, process, .. } = self;
         // workerd waits for its open connections.
         drop(channel);
