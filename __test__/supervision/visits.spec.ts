@@ -13,14 +13,15 @@ describe("a host whose event loop is held up", () => {
   const pause = (ms: number) => `new Promise((resolve) => setTimeout(resolve, ${ms}))`;
 
   it("hears answers that were there in time, though their deadline is over", async () => {
-    const runner = makeRunner({ limits: { wallTimeMs: 400 } });
-    const code = `export default { routes: { run: async () => { await ${pause(50)}; return "in time"; } } };`;
+    const runner = makeRunner({ limits: { wallTimeMs: 950, cpuMs: 5000 } });
+    // A look at the clock after 500 ms would hear it as well, so it comes between that and the deadline.
+    const code = `export default { routes: { run: async () => { await ${pause(550)}; return "in time"; } } };`;
     // Of one alone the answer and the deadline could be dealt with in the right order by chance.
     const ids = Array.from({ length: 10 }, (_, index) => `in-time-${index}`);
     const plugins = await Promise.all(ids.map((id) => loadPlugin(runner, code, { id })));
     await Promise.all(plugins.map((plugin) => plugin.ensureRunning()));
     const answers = plugins.map((plugin) => ask(plugin));
-    holdUp(700);
+    holdUp(1300);
     expect(await Promise.all(answers)).toEqual(ids.map(() => "in time"));
   });
 

@@ -1,6 +1,7 @@
 //! The plugins of one runner: who is loaded, and the way to each one's actor.
 
-pub(crate) mod authority;
+pub(crate) mod alarm;
+mod authority;
 mod code;
 mod complaint;
 mod fetches;

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use self::guest::Work;
+use super::alarm::Alarm;
 use super::authority::LoadAuthority;
 use super::fetches::Fetches;
 use super::home::Commands;
@@ -65,6 +66,7 @@ pub(super) struct Plugin {
     commands: Commands,
     state: State<Box<Session>, Call>,
     starting: Option<Starting>,
+    alarm: Alarm,
     /// Dropped, it cancels the start.
     cancel_start: Option<oneshot::Sender<()>>,
     /// Whether JavaScript can still ask for anything.
@@ -106,6 +108,7 @@ impl Plugin {
             commands,
             state: State::Idle,
             starting: None,
+            alarm: Alarm::default(),
             cancel_start: None,
             is_held: true,
             names,
@@ -166,7 +169,7 @@ impl Plugin {
     }
 
     async fn next(&mut self) -> Next {
-        let timer = self.next_timer();
+        let due = self.next_timer();
         let reads = self.calls.has_room();
         if self.invocations.len() > MAX_BY_VISITS || self.calls.len() > MAX_BY_VISITS {
             self.noise.is_crowd(Instant::now());
@@ -182,7 +185,7 @@ impl Plugin {
             Some(outcome) = maybe(self.starting.as_mut().map(visit::never)) => Next::Started(outcome),
             Some(next) = hear(session, reads, is_noisy) => next,
             () = self.fetches.one_ended() => Next::FetchEnded,
-            Some(()) = maybe(timer.map(tokio::time::sleep_until)) => Next::Timer,
+            () = self.alarm.ring(due) => Next::Timer,
         }
     }
 
