@@ -24,6 +24,7 @@ pub mod jail;
 mod json;
 pub mod limits;
 pub mod manifest;
+mod numbered;
 mod runtime;
 pub mod supervisor;
 mod sys;

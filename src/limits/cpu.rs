@@ -8,12 +8,12 @@
 //! A plugin that spins reads no message, so what it is asked meanwhile must not share with it for ever: what is used
 //! without a word of the guest is counted besides, as [`CpuAccount::heard`] says.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::ms_text;
+use crate::numbered::Numbered;
 
 /// How much an invocation may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,11 +53,8 @@ pub(crate) struct CpuAccount {
     wall_time: Duration,
     /// The process's clock, when it was read last.
     used: Duration,
-    /// What a single invocation would be charged that was open, and ran, all along.
-    ran: Duration,
-    /// The same of one that waited all along.
-    waited: Duration,
-    open: BTreeMap<u64, Share>,
+    totals: Totals,
+    open: Numbered<Share>,
     /// How many of the open ones wait for nothing.
     running: u32,
     /// The last one that ended, when none is open, and what it has been charged: what it left running is charged to it.
@@ -66,6 +63,15 @@ pub(crate) struct CpuAccount {
     /// Of [`CpuRule::Average`]; below zero when overdrawn.
     credit: f64,
     credited_at: Instant,
+}
+
+/// What a single invocation would be charged that was open all along.
+#[derive(Debug, Clone, Copy, Default)]
+struct Totals {
+    /// If it ran.
+    ran: Duration,
+    /// If it waited.
+    waited: Duration,
 }
 
 /// An open invocation's.
@@ -115,9 +121,8 @@ impl CpuAccount {
             rule,
             wall_time,
             used,
-            ran: Duration::ZERO,
-            waited: Duration::ZERO,
-            open: BTreeMap::new(),
+            totals: Totals::default(),
+            open: Numbered::default(),
             running: 0,
             lingering: None,
             silence: Silence {
@@ -137,10 +142,10 @@ impl CpuAccount {
         self.lingering = None;
         let share = Share {
             before: Duration::ZERO,
-            since: self.ran,
+            since: self.totals.ran,
             waits_for: 0,
         };
-        self.open.insert(invocation, share);
+        self.open.push(invocation, share);
         self.running += 1;
         if self.silence.oldest.is_none() {
             self.silence.oldest = Some(invocation);
@@ -150,14 +155,14 @@ impl CpuAccount {
 
     pub(crate) fn end(&mut self, invocation: u64, end: End, used: Duration) {
         self.charge(used);
-        let Some(mut share) = self.open.remove(&invocation) else {
+        let Some(mut share) = self.open.remove(invocation) else {
             return;
         };
         if share.waits_for == 0 {
             self.running -= 1;
         }
         if end == End::Answered {
-            self.silence.oldest = self.open.keys().next().copied();
+            self.silence.oldest = self.open.first().map(|(number, _)| number);
             // Paid for when it is answered: what a plugin that spins is asked must not keep it spinning.
             if let CpuRule::Average(average) = self.rule {
                 self.add(average, 1.0);
@@ -166,7 +171,7 @@ impl CpuAccount {
         if self.open.is_empty() {
             share = Share {
                 before: self.charged(share),
-                since: self.ran,
+                since: self.totals.ran,
                 waits_for: 0,
             };
             self.lingering = Some((invocation, share));
@@ -175,30 +180,30 @@ impl CpuAccount {
 
     /// An open invocation waits for one more answer of the host. Who waits mostly uses nothing.
     pub(crate) fn waits(&mut self, invocation: u64) {
-        let Some(mut share) = self.open.get(&invocation).copied() else {
+        let totals = self.totals;
+        let Some(share) = self.open.get_mut(invocation) else {
             return;
         };
         if share.waits_for == 0 {
-            share.before = self.charged(share);
-            share.since = self.waited;
+            share.before = share.charged(totals);
+            share.since = totals.waited;
             self.running -= 1;
         }
         share.waits_for += 1;
-        self.open.insert(invocation, share);
     }
 
     /// One of the answers that it waits for is there.
     pub(crate) fn resumes(&mut self, invocation: u64) {
-        let Some(mut share) = self.open.get(&invocation).copied() else {
+        let totals = self.totals;
+        let Some(share) = self.open.get_mut(invocation) else {
             return;
         };
         if share.waits_for == 1 {
-            share.before = self.charged(share);
-            share.since = self.ran;
+            share.before = share.charged(totals);
+            share.since = totals.ran;
             self.running += 1;
         }
         share.waits_for = share.waits_for.saturating_sub(1);
-        self.open.insert(invocation, share);
     }
 
     /// The guest has said something, so whatever ran has let others run. Where an invocation may use an exact limit, all
@@ -208,7 +213,7 @@ impl CpuAccount {
         self.silence = Silence {
             since: None,
             open: u32::try_from(self.open.len()).unwrap_or(u32::MAX),
-            oldest: self.open.keys().next().copied(),
+            oldest: self.open.first().map(|(number, _)| number),
         };
     }
 
@@ -252,11 +257,7 @@ impl CpuAccount {
     }
 
     fn charged(&self, share: Share) -> Duration {
-        let total = match share.waits_for {
-            0 => self.ran,
-            _ => self.waited,
-        };
-        share.before + total.saturating_sub(share.since)
+        share.charged(self.totals)
     }
 
     /// What the process's clock showed when it was read last.
@@ -264,8 +265,8 @@ impl CpuAccount {
         self.used
     }
 
-    pub(crate) fn has_open(&self) -> bool {
-        !self.open.is_empty()
+    pub(crate) fn open(&self) -> usize {
+        self.open.len()
     }
 
     /// The number of whoever is charged most.
@@ -275,7 +276,7 @@ impl CpuAccount {
 
     /// Whoever is charged most; of several the oldest.
     fn payer(&self) -> Option<(u64, Share)> {
-        let open = self.open.iter().map(|(number, share)| (*number, *share));
+        let open = self.open.iter().map(|(number, share)| (number, *share));
         let most = open.reduce(|most, other| match self.charged(other.1) > self.charged(most.1) {
             true => other,
             false => most,
@@ -289,10 +290,13 @@ impl CpuAccount {
         if self.silence.oldest.is_some() {
             self.silence.since.get_or_insert(self.used);
         }
+        if delta.is_zero() {
+            return;
+        }
         match u32::try_from(self.open.len()).unwrap_or(u32::MAX) {
-            0 => self.ran += delta,
-            all if self.running == 0 => self.waited += delta / all,
-            _ => self.ran += delta / self.running,
+            0 => self.totals.ran += delta,
+            all if self.running == 0 => self.totals.waited += delta / all,
+            _ => self.totals.ran += delta / self.running,
         }
         if matches!(self.rule, CpuRule::Average(_)) {
             self.credit -= delta.as_secs_f64();
@@ -310,6 +314,16 @@ impl CpuAccount {
     fn add(&mut self, average: Duration, times: f64) {
         let average = average.as_secs_f64();
         self.credit = (self.credit + average * times).min(average * f64::from(BURST));
+    }
+}
+
+impl Share {
+    fn charged(self, totals: Totals) -> Duration {
+        let total = match self.waits_for {
+            0 => totals.ran,
+            _ => totals.waited,
+        };
+        self.before + total.saturating_sub(self.since)
     }
 }
 

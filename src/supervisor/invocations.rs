@@ -1,9 +1,11 @@
 //! The invocations of one process: which are waited for, until when each may act, and which have run out of time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::numbered::Numbered;
 
 /// An invocation that has not been answered.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,7 +28,7 @@ pub(super) struct Invocations {
     wall_time: Duration,
     subrequests: u32,
     next: u64,
-    waiting: BTreeMap<u64, Waiting>,
+    waiting: Numbered<Waiting>,
     begun: VecDeque<Begun>,
 }
 
@@ -47,7 +49,7 @@ impl Invocations {
             wall_time,
             subrequests,
             next: 1,
-            waiting: BTreeMap::new(),
+            waiting: Numbered::default(),
             begun: VecDeque::new(),
         }
     }
@@ -74,13 +76,13 @@ impl Invocations {
             deadline: now + self.wall_time,
             subrequests: 0,
         };
-        self.waiting.insert(number, waiting);
+        self.waiting.push(number, waiting);
         number
     }
 
     /// Whom the answer is for; `None` when nobody waits for it: it timed out, or was never asked.
     pub(super) fn answer(&mut self, number: u64) -> Option<Waiting> {
-        let waiting = self.waiting.remove(&number)?;
+        let waiting = self.waiting.remove(number)?;
         if waiting.subrequests > 0
             && let Some(index) = self.stretch_of(number)
         {
@@ -93,7 +95,7 @@ impl Invocations {
     /// never was.
     pub(super) fn charge(&mut self, number: u64) -> Option<u32> {
         let limit = self.subrequests;
-        let made = match self.waiting.get_mut(&number) {
+        let made = match self.waiting.get_mut(number) {
             Some(waiting) => &mut waiting.subrequests,
             None => {
                 let index = self.stretch_of(number).filter(|_| number < self.next)?;
@@ -121,7 +123,7 @@ impl Invocations {
 
     /// Until when this invocation may act; `None` when it may not, or never was.
     pub(super) fn authority(&self, number: u64, now: Instant) -> Option<Instant> {
-        let until = match self.waiting.get(&number) {
+        let until = match self.waiting.get(number) {
             Some(waiting) => waiting.deadline,
             None if number >= self.next => return None,
             None => self.begun[self.stretch_of(number)?].at + self.wall_time,
@@ -131,14 +133,15 @@ impl Invocations {
 
     /// The next one whose time is up, and its number; call until `None`.
     pub(super) fn expire(&mut self, now: Instant) -> Option<(u64, Waiting)> {
-        let first = self.waiting.first_entry()?;
-        (first.get().deadline <= now).then(|| first.remove_entry())
+        let (_, first) = self.waiting.first()?;
+        if first.deadline > now {
+            return None;
+        }
+        self.waiting.pop_first()
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.waiting
-            .first_key_value()
-            .map(|(_, waiting)| waiting.deadline)
+        self.waiting.first().map(|(_, waiting)| waiting.deadline)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -152,19 +155,19 @@ impl Invocations {
 
     /// The one that has not been answered, where there is one only.
     pub(super) fn only(&self) -> Option<u64> {
-        let mut numbers = self.waiting.keys();
-        numbers.next().copied().filter(|_| numbers.next().is_none())
+        let (number, _) = self.waiting.first()?;
+        (self.waiting.len() == 1).then_some(number)
     }
 
     /// Whether nothing is waited for but these.
     pub(super) fn all_waiting_are(&self, numbers: &[u64]) -> bool {
-        self.waiting.keys().all(|number| numbers.contains(number))
+        self.waiting.iter().all(|(number, _)| numbers.contains(&number))
     }
 
     /// Ends all of them; what is left to answer.
     pub(super) fn close(&mut self) -> impl Iterator<Item = Waiting> + use<> {
         self.begun.clear();
-        std::mem::take(&mut self.waiting).into_values()
+        self.waiting.take()
     }
 
     fn forget(&mut self, now: Instant) {

@@ -2,6 +2,7 @@
 
 pub(crate) mod alarm;
 mod authority;
+mod bounds;
 mod code;
 mod complaint;
 mod fetches;

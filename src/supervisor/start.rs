@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
+use super::bounds::{Bounded, excess_at_start, too_large_at_start, too_much_at_start};
 use super::complaint::{complaint_of_guest, ended, says_out_of_memory};
 use super::outbox::Names;
-use super::watch::{Bounded, Watch, too_large_at_start, too_much_at_start};
+use super::watch::Watch;
 use crate::backing::{Admission, BackingServer};
 use crate::channel::frame::Incoming;
 use crate::channel::{Channel, Received};
@@ -200,7 +201,7 @@ pub(super) async fn start(
             Err(Complaint::Plugin(text)) => Err(StartError(text)),
             Ok(opened) => Ok(opened),
         },
-        excess = Watch::excess_at_start(&process, &blueprint.limits, START_CPU, &bounded) => Err(failed(excess)),
+        excess = excess_at_start(&process, &blueprint.limits, START_CPU, &bounded) => Err(failed(excess)),
         () = tokio::time::sleep(blueprint.deadline) => {
             Err(failed(format!("it was not ready after {} ms", blueprint.deadline.as_millis())))
         }

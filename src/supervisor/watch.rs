@@ -1,11 +1,11 @@
 //! What a process uses while it serves: looked at while invocations run, bounded by the kernel at all times. Where the
 //! kernel keeps no bounds, somebody looks at all times.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::bounds::{Bounded, LONGEST_STEP_UNBOUND};
 use crate::limits::Limits;
 use crate::limits::cpu::{CpuAccount, End, Overdrawn};
 use crate::workerd::{Memory, Process};
@@ -26,16 +26,14 @@ const REST: Duration = Duration::from_millis(1);
 /// The longest time between two looks. Shorter than [`SPARE`] is used up in, even by two threads at once.
 const LONGEST_STEP: Duration = Duration::from_millis(500);
 
+/// How long what the clock showed stands for what it shows, where one invocation alone is open: it may be charged what was
+/// used in that time before it began, and its successor the same of it. Hooks that are called one after another take 0.1 ms
+/// each, and reading the clock of a process that runs takes 2 µs.
+const FRESH: Duration = Duration::from_millis(1);
+
 /// What a process may use of the processor before somebody has to look at it again, or the kernel ends it. It is what a
 /// plugin that spins while nothing was asked of it costs.
 const SPARE: Duration = Duration::from_secs(2);
-
-/// Private memory past the plugin's own that the kernel allows: workerd's compiler, caches and threads. With the 9 MB
-/// that it has taken when it listens, 57 MB.
-const OWN_MEMORY: u64 = 48 * 1024 * 1024;
-
-/// As [`LONGEST_STEP`], where nothing but a look bounds a process's memory. Filling 100 MB takes a processor about this long.
-const LONGEST_STEP_UNBOUND: Duration = Duration::from_millis(50);
 
 /// What `bench/limits.mjs` compares with.
 const UNWATCHED: bool = cfg!(feature = "unwatched");
@@ -51,6 +49,7 @@ pub(super) enum Excess {
     /// It used the processor while nothing was asked of it.
     Unasked,
 }
+
 /// Memory is measured for `status()` alone, and costs more than a look at the clock: some 10 µs.
 const BETWEEN_MEASURES: Duration = Duration::from_millis(100);
 
@@ -71,6 +70,8 @@ pub(super) struct Watch {
     wall_time: Duration,
     /// What the clock showed when it was told of last.
     told: Duration,
+    /// When the clock was read last.
+    read_at: Instant,
     /// When memory was looked at last.
     measured: Option<Instant>,
 }
@@ -96,36 +97,6 @@ impl Meter for Process {
     }
 }
 
-/// A process whose private memory is bounded, by the kernel or by looks.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bounded {
-    /// What it had in memory before: workerd's, not the plugin's.
-    own_at_first: u64,
-    /// What it may have in memory in all, where only a look tells; `None` where the kernel refuses it more.
-    ceiling: Option<u64>,
-}
-
-impl Bounded {
-    /// To be called before any of the plugin's code has run: what the process has taken by then is granted to it on top.
-    ///
-    /// # Errors
-    /// When the system does not let us: then the plugin must not run.
-    pub(super) fn new(process: &Process, limits: &Limits) -> std::io::Result<Self> {
-        let memory = process.memory()?;
-        let ceiling = match process.has_kernel_bounds() {
-            true => {
-                process.bound_data(memory.data + limits.memory() + OWN_MEMORY)?;
-                None
-            }
-            false => Some(memory.own + limits.memory() + OWN_MEMORY),
-        };
-        Ok(Self {
-            own_at_first: memory.own,
-            ceiling,
-        })
-    }
-}
-
 impl Watch {
     /// # Errors
     /// When the system does not let us watch it: then it must not serve.
@@ -146,34 +117,11 @@ impl Watch {
             until: now,
             wall_time: limits.wall_time,
             told: used,
+            read_at: now,
             measured: None,
         };
         watch.extend(process, used)?;
         Ok(watch)
-    }
-
-    /// Resolves, with what it is, when a process that has not come to serve uses more than it may. Never, where the kernel
-    /// bounds it. `bounded` is set before the plugin's code runs: what memory there is before is workerd's.
-    pub(super) async fn excess_at_start(
-        process: &Process,
-        limits: &Limits,
-        cpu: Duration,
-        bounded: &OnceLock<Bounded>,
-    ) -> String {
-        if process.has_kernel_bounds() {
-            return std::future::pending().await;
-        }
-        loop {
-            tokio::time::sleep(LONGEST_STEP_UNBOUND).await;
-            // One that has ended is reported another way.
-            if process.cpu_time().is_ok_and(|used| used > cpu) {
-                return too_much_at_start(cpu);
-            }
-            let ceiling = bounded.get().and_then(|bounded| bounded.ceiling);
-            if ceiling.is_some_and(|ceiling| process.memory().is_ok_and(|memory| memory.own > ceiling)) {
-                return too_large_at_start(limits);
-            }
-        }
     }
 
     pub(super) fn begin(&mut self, process: &impl Meter, invocation: u64, now: Instant) {
@@ -181,11 +129,10 @@ impl Watch {
             return;
         }
         // A process that has ended is reported another way.
-        let Ok(used) = process.cpu_time() else { return };
+        let Some(used) = self.read(process, self.account.open(), now) else {
+            return;
+        };
         self.account.begin(invocation, used, now);
-        // What was used since the last look must not be missing now; where the kernel does not let us move the bound it
-        // stays, which is the safe side.
-        let _ = self.extend(process, used);
         self.until = now + self.wall_time;
         // Never later than it was: calls that keep coming must not put the look off.
         let due = now + self.step_while_open();
@@ -196,9 +143,12 @@ impl Watch {
         if UNWATCHED {
             return;
         }
-        let Ok(used) = process.cpu_time() else { return };
+        let others = self.account.open().saturating_sub(1);
+        let Some(used) = self.read(process, others, now) else {
+            return;
+        };
         self.account.end(invocation, end, used);
-        if !self.account.has_open() {
+        if self.account.open() == 0 {
             self.look_for_rest(now);
         }
     }
@@ -224,6 +174,20 @@ impl Watch {
         }
     }
 
+    /// What the process's clock shows, as far as it matters with so many others open: with each of them a moment that is
+    /// not told apart would go to the wrong one, for as long as calls keep coming.
+    fn read(&mut self, process: &impl Meter, others: usize, now: Instant) -> Option<Duration> {
+        if others == 0 && now < self.read_at + FRESH {
+            return Some(self.account.used());
+        }
+        let used = process.cpu_time().ok()?;
+        self.read_at = now;
+        // What was used since the last look must not be missing now; where the kernel does not let us move the bound it
+        // stays, which is the safe side.
+        let _ = self.extend(process, used);
+        Some(used)
+    }
+
     /// When [`Watch::look`] is due.
     pub(super) fn next_look(&self) -> Option<Instant> {
         self.next_look
@@ -237,6 +201,7 @@ impl Watch {
     /// Who has used more than they may, where somebody has.
     pub(super) fn look(&mut self, process: &impl Meter, now: Instant) -> Option<Excess> {
         let before = self.account.used();
+        self.read_at = now;
         let Ok(used) = process.cpu_time() else {
             // It has ended: there is nothing to look at any more.
             self.next_look = None;
@@ -266,7 +231,7 @@ impl Watch {
     }
 
     fn is_asked(&self, now: Instant) -> bool {
-        self.account.has_open() || now < self.until
+        self.account.open() > 0 || now < self.until
     }
 
     /// What was used since the last time, and what the plugin has in memory, if that was not looked at just now.
@@ -306,7 +271,7 @@ impl Watch {
 
     /// `delta` is what it has used since the look before.
     fn look_again(&mut self, delta: Duration, now: Instant) {
-        if self.account.has_open() {
+        if self.account.open() > 0 {
             self.next_look = Some(now + self.step_while_open());
             return;
         }
@@ -338,19 +303,6 @@ impl Watch {
         }
         Ok(())
     }
-}
-
-/// Why a start has ended that took too much memory.
-pub(super) fn too_large_at_start(limits: &Limits) -> String {
-    format!("it used more than {} MB of memory at its start", limits.memory_mb)
-}
-
-/// Why a start has ended that took too much of the processor.
-pub(super) fn too_much_at_start(cpu: Duration) -> String {
-    format!(
-        "it used more than {} s of processor time at its start",
-        cpu.as_secs()
-    )
 }
 
 #[cfg(test)]

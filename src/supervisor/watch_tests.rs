@@ -12,6 +12,7 @@ struct Fake {
     used: Cell<Duration>,
     bound: Cell<Duration>,
     has_ended: Cell<bool>,
+    readings: Cell<u32>,
 }
 
 impl Fake {
@@ -22,6 +23,7 @@ impl Fake {
 
 impl Meter for Fake {
     fn cpu_time(&self) -> std::io::Result<Duration> {
+        self.readings.set(self.readings.get() + 1);
         match self.has_ended.get() {
             true => Err(std::io::ErrorKind::NotFound.into()),
             false => Ok(self.used.get()),
@@ -54,6 +56,7 @@ fn watched(cpu_ms: f64) -> (Watch, Fake, Instant) {
         used: Cell::new(ms(30)),
         bound: Cell::default(),
         has_ended: Cell::default(),
+        readings: Cell::default(),
     };
     let now = Instant::now();
     let limits = Limits::new(wanted).unwrap();
@@ -107,6 +110,60 @@ fn two_threads_at_once_pass_it_by_no_more_than_two_steps() {
             "{limit} ms: {used:?}"
         );
     }
+}
+
+#[test]
+fn of_calls_one_after_another_the_clock_is_read_once_in_a_millisecond_and_all_is_charged() {
+    let (mut watch, fake, start) = watched(10.0);
+    let mut now = start;
+    for number in 1..=100 {
+        watch.begin(&fake, number, now);
+        fake.uses(Duration::from_micros(50));
+        now += Duration::from_micros(100);
+        watch.end(&fake, number, End::Answered, now);
+    }
+    assert!(
+        fake.readings.get() <= 11,
+        "{} readings in 10 ms",
+        fake.readings.get()
+    );
+    assert_eq!(watch.account.first_to_pay(), Some(100));
+    assert!(
+        watch.look(&fake, now).is_none(),
+        "none of them has used its limit"
+    );
+    assert_eq!(watch.account.used(), fake.used.get(), "nothing is lost");
+}
+
+/// Whoever comes last may pay for what was used just before: a millisecond of each thread's.
+#[test]
+fn what_is_charged_is_exact_but_for_a_millisecond() {
+    let (mut watch, fake, start) = watched(50.0);
+    watch.begin(&fake, 1, start);
+    fake.uses(ms(1));
+    let now = start + FRESH - Duration::from_nanos(1);
+    watch.end(&fake, 1, End::Answered, now);
+    watch.begin(&fake, 2, now);
+    let (used, _) = spin(&mut watch, &fake, now, 1);
+    assert!(
+        used >= ms(30 + 50) && used <= ms(30 + 1 + 50) + SHORTEST_STEP,
+        "{used:?}"
+    );
+}
+
+#[test]
+fn with_others_open_the_clock_is_read_each_time() {
+    let (mut watch, fake, now) = watched(50.0);
+    watch.begin(&fake, 1, now);
+    watch.waits(1);
+    for number in 2..100 {
+        watch.begin(&fake, number, now);
+        fake.uses(ms(1));
+        watch.heard();
+        watch.end(&fake, number, End::Answered, now);
+    }
+    assert!(watch.look(&fake, now).is_none(), "who waits pays nothing of it");
+    assert_eq!(watch.account.left(), ms(50));
 }
 
 #[test]
