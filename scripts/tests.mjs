@@ -1,4 +1,4 @@
-// Runs both test runners, always both, and adds up what they counted.
+// Runs all test runners, always all, and adds up what they counted.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,14 +6,15 @@ import process from "node:process";
 import { stripVTControlCharacters } from "node:util";
 import { findChromium, NO_CHROMIUM } from "./chromium.mjs";
 import { bin } from "./ensure.mjs";
+import { checkInstructions, instructionsObjection } from "./instructions.mjs";
 import { run } from "./run.mjs";
 import { siteObjection } from "./site.mjs";
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Count */
 
-/** Prints both runners' output and, last, `N passed, N failed`. Answers with the exit code. */
+/** Prints the runners' output and, last, `N passed, N failed`. Answers with the exit code. */
 export async function runTests() {
-  const counts = [await cargo(), await vitest()];
+  const counts = [await cargo(), await vitest(), ...(await instructions())];
   const passed = sum(counts, "passed");
   const failed = sum(counts, "failed");
   const skipped = sum(counts, "skipped");
@@ -22,6 +23,8 @@ export async function runTests() {
       "\nPostgreSQL was left out: EMDASH_TEST_POSTGRES is not set (.ci/with-postgres npm test sets it)",
     );
   }
+  const noCount = instructionsObjection();
+  if (noCount) console.log(`\nCounts of instructions were left out: ${noCount}`);
   const noSite = siteObjection();
   if (noSite) console.log(`\nThe example site was left out: ${noSite}`);
   else if (!findChromium()) console.log(`\nThe tests in a browser were left out: ${NO_CHROMIUM}`);
@@ -50,6 +53,13 @@ async function vitest() {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** None where there is nothing to count with. */
+async function instructions() {
+  if (instructionsObjection()) return [];
+  console.log("\ninstructions of the Rust half, under callgrind");
+  return [await checkInstructions()];
 }
 
 /**
