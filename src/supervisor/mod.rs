@@ -20,6 +20,7 @@ mod restart;
 mod start;
 mod state;
 mod status;
+mod traces;
 mod watch;
 
 use std::collections::HashMap;

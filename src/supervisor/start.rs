@@ -7,8 +7,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
 use super::bounds::{Bounded, excess_at_start, too_large_at_start, too_much_at_start};
-use super::complaint::{complaint_of_guest, ended, says_out_of_memory};
+use super::complaint::{complaint_of_guest, ended};
 use super::outbox::Names;
+use super::traces::Traces;
 use super::watch::Watch;
 use crate::backing::{Admission, BackingServer};
 use crate::channel::frame::Incoming;
@@ -46,8 +47,7 @@ pub(super) struct Session {
     pub(super) process: Process,
     pub(super) names: Arc<Names>,
     pub(super) watch: Watch,
-    output: Output,
-    cgroup: Option<Cgroup>,
+    traces: Traces,
     _admission: Admission,
 }
 
@@ -121,20 +121,20 @@ impl Blueprint {
         text: String,
         breath: Duration,
         process: &Process,
-        output: &mut Output,
+        traces: &mut Traces,
     ) -> StartError {
         match tokio::time::timeout(breath, process.exited()).await {
-            Ok(exit) => self.failed_start(exit, output).await,
+            Ok(exit) => self.failed_start(exit, traces).await,
             Err(_) => StartError(text),
         }
     }
 
-    async fn failed_start(&self, exit: Exit, output: &mut Output) -> StartError {
-        let words = output.last_words().await;
+    async fn failed_start(&self, exit: Exit, traces: &mut Traces) -> StartError {
+        let last = traces.last().await;
         failed(match exit {
             exit if exit.is_out_of_time() => too_much_at_start(START_CPU),
-            _ if says_out_of_memory(&words) => too_large_at_start(&self.limits),
-            exit => ended(exit, &words),
+            _ if last.is_out_of_memory => too_large_at_start(&self.limits),
+            exit => ended(exit, &last.words),
         })
     }
 }
@@ -166,14 +166,14 @@ pub(super) async fn start(
     let child = crate::workerd::spawn(&blueprint.programs, &config, blueprint.backing.address())
         .await
         .map_err(|e| failed(format!("its process can't be started: {e}")))?;
-    let mut output = Output::drain(child.stdout, child.stderr, &blueprint.lines);
+    let output = Output::drain(child.stdout, child.stderr, &blueprint.lines);
     let process = child.process;
     let bounded_cpu = match process.has_kernel_bounds() {
         true => process.bound_cpu(START_CPU),
         // Somebody looks.
         false => Ok(()),
     };
-    let cgroup = blueprint.hold(process.pid());
+    let mut traces = Traces::new(output, blueprint.hold(process.pid()));
     let share = Share::new(blueprint.limits.connections);
     let bounded = OnceLock::new();
 
@@ -187,16 +187,16 @@ pub(super) async fn start(
         exit = process.exited() => {
             // What the launcher said of the jail before may not have been read.
             let _ = tokio::time::timeout(LAST_BREATH, &mut opening).await;
-            Err(blueprint.failed_start(exit, &mut output).await)
+            Err(blueprint.failed_start(exit, &mut traces).await)
         }
         opened = &mut opening => match opened {
             // Whatever the channel's complaint is, a process that is ending says more.
             Err(Complaint::Channel(text)) => {
-                Err(blueprint.complain(text, LAST_BREATH, &process, &mut output).await)
+                Err(blueprint.complain(text, LAST_BREATH, &process, &mut traces).await)
             }
             Err(Complaint::NeverListened) => {
                 let text = "it never listened".to_owned();
-                Err(blueprint.complain(text, LONG_BREATH, &process, &mut output).await)
+                Err(blueprint.complain(text, LONG_BREATH, &process, &mut traces).await)
             }
             Err(Complaint::Plugin(text)) => Err(StartError(text)),
             Ok(opened) => Ok(opened),
@@ -231,8 +231,7 @@ pub(super) async fn start(
         process,
         names: Arc::new(names),
         watch,
-        output,
-        cgroup,
+        traces,
         _admission: admission,
     }))
 }
@@ -299,13 +298,13 @@ impl Session {
             return End::Other(reason);
         }
         let exit = self.process.exited().await;
-        let words = self.output.last_words().await;
-        if says_out_of_memory(&words) || self.cgroup.as_ref().is_some_and(Cgroup::is_out_of_memory) {
+        let last = self.traces.last().await;
+        if last.is_out_of_memory {
             return End::OutOfMemory;
         }
         match exit {
             exit if exit.is_out_of_time() => End::OutOfTime,
-            exit => End::Other(ended(exit, &words)),
+            exit => End::Other(ended(exit, &last.words)),
         }
     }
 
