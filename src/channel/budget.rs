@@ -1,8 +1,10 @@
 //! What waits to be read by one guest. A guest can ask for more than it reads, and the difference is the host's memory.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 
-use tokio::sync::Notify;
+use futures_util::task::AtomicWaker;
 
 /// Past this, nothing more is taken from the guest until it has read.
 const ROOM_BYTES: usize = 8 * 1024 * 1024;
@@ -17,31 +19,32 @@ const MAX_EVENT_BYTES: usize = MAX_BYTES / 2;
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
     queued: AtomicUsize,
-    changed: Notify,
+    /// Of the one who waits for a change: the actor.
+    waker: AtomicWaker,
 }
 
 impl Budget {
     pub(super) fn take(&self, bytes: usize) {
-        let before = self.queued.fetch_add(bytes, Ordering::Relaxed);
+        let before = self.queued.fetch_add(bytes, Ordering::SeqCst);
         if before + bytes > MAX_BYTES {
-            self.changed.notify_waiters();
+            self.waker.wake();
         }
     }
 
     pub(super) fn give_back(&self, bytes: usize) {
-        let before = self.queued.fetch_sub(bytes, Ordering::Relaxed);
+        let before = self.queued.fetch_sub(bytes, Ordering::SeqCst);
         if before > ROOM_BYTES && before - bytes <= ROOM_BYTES {
-            self.changed.notify_waiters();
+            self.waker.wake();
         }
     }
 
     pub(crate) fn has_room(&self) -> bool {
-        self.queued.load(Ordering::Relaxed) <= ROOM_BYTES
+        self.queued.load(Ordering::SeqCst) <= ROOM_BYTES
     }
 
     /// Whether this much more may wait. One message may exceed the bound by itself, so that none is ever too large.
     pub(crate) fn takes(&self, bytes: usize) -> bool {
-        let queued = self.queued.load(Ordering::Relaxed);
+        let queued = self.queued.load(Ordering::SeqCst);
         queued == 0 || queued + bytes <= MAX_EVENT_BYTES
     }
 
@@ -55,14 +58,16 @@ impl Budget {
         self.until(|queued| queued > MAX_BYTES).await;
     }
 
+    /// The last one who asks is woken.
     async fn until(&self, condition: impl Fn(usize) -> bool) {
-        loop {
-            let changed = self.changed.notified();
-            if condition(self.queued.load(Ordering::Relaxed)) {
-                return;
+        poll_fn(|context| {
+            self.waker.register(context.waker());
+            match condition(self.queued.load(Ordering::SeqCst)) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
             }
-            changed.await;
-        }
+        })
+        .await;
     }
 }
 

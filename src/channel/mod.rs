@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use tokio::io::BufReader;
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{self, Message, Utf8Bytes};
@@ -35,7 +36,7 @@ const INBOX_FRAMES: usize = 64;
 /// The host's end. Dropping it closes the connection.
 #[derive(Debug)]
 pub(crate) struct Channel {
-    stream: WebSocketStream<Connection>,
+    stream: WebSocketStream<BufReader<Connection>>,
     writer: Arc<Writer>,
     inbox: mpsc::Receiver<Received>,
     delivery: Delivery,
@@ -170,10 +171,10 @@ impl Channel {
     }
 
     /// The channel over this connection. `share` is what the plugin may take of the way out.
-    fn over(stream: WebSocketStream<Connection>, door: Arc<Door>, share: Share) -> Self {
+    fn over(stream: WebSocketStream<BufReader<Connection>>, door: Arc<Door>, share: Share) -> Self {
         let (delivery, inbox) = Delivery::new(share);
         let budget = Arc::new(Budget::default());
-        let writer = Writer::new(stream.get_ref().clone(), Arc::clone(&budget));
+        let writer = Writer::new(stream.get_ref().get_ref().clone(), Arc::clone(&budget));
         Self {
             stream,
             writer,
@@ -189,7 +190,7 @@ impl Channel {
 
     /// Whether JavaScript's thread is to read what comes on the WebSocket, from before the next [`Channel::receive`] on.
     pub(crate) fn is_read_by_visits(&self, wanted: bool) {
-        self.stream.get_ref().is_heard_by_visits(wanted);
+        self.stream.get_ref().get_ref().is_heard_by_visits(wanted);
     }
 
     /// The files that are on their way.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::io::BufReader;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
 use tokio_tungstenite::tungstenite::{self, protocol::WebSocketConfig};
@@ -15,8 +16,12 @@ use crate::workerd::{Connection, Door, Ear, KEY_HEADER};
 /// The guest sends at most 1 Mi UTF-16 units, three bytes each, in one message; past that it uses the lane.
 const MAX_MESSAGE_BYTES: usize = 3 * MAX_FRAME_BYTES + 1024;
 
-/// Read at a time, at most. tungstenite fills so much memory with zeros before each read, and nearly all frames are small.
-const READ_BYTES: usize = 16 * 1024;
+/// What tungstenite takes at a time, at most. It fills so much memory with zeros before each time, and nearly all frames are
+/// small.
+const TAKEN_BYTES: usize = 4 * 1024;
+
+/// What is read at a time, at most.
+const READ_BYTES: usize = 32 * 1024;
 
 impl Channel {
     /// `ear` is where JavaScript's thread listens, and the number by which it hears this plugin; `share` is what the plugin
@@ -33,7 +38,7 @@ impl Channel {
         }
         let connection = door.connect().await?;
         let (mut channel, response) = shake_hands(request, connection).await?;
-        *channel.get_mut() = channel.get_ref().share(ear)?;
+        *channel.get_mut().get_mut() = channel.get_ref().get_ref().share(ear)?;
         match door.loopback() {
             Some(loopback) if !loopback.is_shown_by(response.headers()) => Err(ChannelError::Stranger),
             _ => Ok(Self::over(channel, door, share)),
@@ -44,12 +49,13 @@ impl Channel {
 async fn shake_hands(
     request: Request,
     connection: Connection,
-) -> Result<(WebSocketStream<Connection>, Response), ChannelError> {
+) -> Result<(WebSocketStream<BufReader<Connection>>, Response), ChannelError> {
     let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BYTES)
+        .read_buffer_size(TAKEN_BYTES)
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
-    let shaken = client_async_with_config(request, connection, Some(config)).await;
+    let buffered = BufReader::with_capacity(READ_BYTES, connection);
+    let shaken = client_async_with_config(request, buffered, Some(config)).await;
     shaken.map_err(broken)
 }
 

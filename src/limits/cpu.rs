@@ -304,9 +304,9 @@ impl CpuAccount {
     }
 
     fn refill(&mut self, now: Instant) {
-        let since = now.saturating_duration_since(self.credited_at);
-        self.credited_at = now;
         if let CpuRule::Average(average) = self.rule {
+            let since = now.saturating_duration_since(self.credited_at);
+            self.credited_at = now;
             self.add(average, since.as_secs_f64());
         }
     }

@@ -1,16 +1,20 @@
 //! The fetches of one plugin that are under way: counted, and heard of when they end.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 
-use tokio::sync::Notify;
+use futures_util::task::AtomicWaker;
 
 #[derive(Debug, Default)]
 pub(super) struct Fetches(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    end: Notify,
+    open: AtomicUsize,
+    /// The actor's, which alone waits.
+    waker: AtomicWaker,
     /// So that nobody need look into the list to see that it is empty.
     has_ended: AtomicBool,
     /// The invocations of those that have ended.
@@ -27,41 +31,46 @@ pub(super) struct OpenFetch {
 impl Fetches {
     pub(super) fn begin(&self, invocation: u64) -> OpenFetch {
         let shared = Arc::clone(&self.0);
+        shared.open.fetch_add(1, Ordering::SeqCst);
         OpenFetch { shared, invocation }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        Arc::strong_count(&self.0) == 1
+        self.0.open.load(Ordering::SeqCst) == 0
     }
 
     /// The invocations of those that have ended since the last time, once for each fetch.
     pub(super) fn take_ended(&self) -> Vec<u64> {
-        match self.0.has_ended.swap(false, Ordering::Relaxed) {
+        match self.0.has_ended.swap(false, Ordering::SeqCst) {
             true => std::mem::take(&mut self.0.ended.lock().unwrap_or_else(PoisonError::into_inner)),
             false => Vec::new(),
         }
     }
 
-    /// Resolves when one has ended, also if that was before. Cancel-safe.
+    /// Resolves when one has ended, also if that was before, until [`Fetches::take_ended`] is asked. Cancel-safe; the last one
+    /// who asks is woken.
     pub(super) async fn one_ended(&self) {
-        self.0.end.notified().await;
+        poll_fn(|context| {
+            self.0.waker.register(context.waker());
+            match self.0.has_ended.load(Ordering::SeqCst) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
     }
 }
 
 impl Drop for OpenFetch {
     fn drop(&mut self) {
-        let Shared {
-            end,
-            has_ended,
-            ended,
-        } = &*self.shared;
-        ended
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(self.invocation);
-        has_ended.store(true, Ordering::Relaxed);
-        // Whoever hears of it is another task of the same thread: by then it counts no more.
-        end.notify_one();
+        let shared = &*self.shared;
+        let mut ended = shared.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.push(self.invocation);
+        drop(ended);
+        // Whoever hears of it finds that it counts no more.
+        shared.open.fetch_sub(1, Ordering::SeqCst);
+        shared.has_ended.store(true, Ordering::SeqCst);
+        shared.waker.wake();
     }
 }
 

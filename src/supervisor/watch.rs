@@ -134,9 +134,10 @@ impl Watch {
         };
         self.account.begin(invocation, used, now);
         self.until = now + self.wall_time;
-        // Never later than it was: calls that keep coming must not put the look off.
-        let due = now + self.step_while_open();
-        self.next_look = Some(self.next_look.map_or(due, |look| look.min(due)));
+        // As soon as it can be due, mostly, where calls keep coming.
+        if self.next_look.is_none_or(|look| look > now + SHORTEST_STEP) {
+            self.look_by(now + self.step_while_open());
+        }
     }
 
     pub(super) fn end(&mut self, process: &impl Meter, invocation: u64, end: End, now: Instant) {
@@ -261,7 +262,15 @@ impl Watch {
     fn look_for_rest(&mut self, now: Instant) {
         self.step = FIRST_STEP_AFTER;
         self.at_rest = 0;
-        self.next_look = self.looks_on(now).then_some(now + self.step);
+        match self.looks_on(now) {
+            true => self.look_by(now + self.step),
+            false => self.next_look = None,
+        }
+    }
+
+    /// Never later than it was: calls that keep coming must not put the look off.
+    fn look_by(&mut self, due: Instant) {
+        self.next_look = Some(self.next_look.map_or(due, |look| look.min(due)));
     }
 
     /// Whether what goes on now can still be somebody's, or is nobody else's to end.
