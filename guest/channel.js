@@ -2,12 +2,12 @@
 
 import { contexts } from "context.js";
 import { createFetch } from "fetch.js";
+import { createCollector } from "garbage.js";
 import {
   acceptSocket,
   addEventListener,
   AsyncLocalStorage,
   byteLength,
-  collectGarbage,
   defineProperty,
   encodeText,
   Error,
@@ -41,12 +41,6 @@ const MAX_FRAME_LENGTH = 1024 * 1024;
 /** The host refuses longer ones. Told before they are sent: what is cut off while it is sent gets no answer. */
 const MAX_LARGE_FRAME_BYTES = 64 * 1024 * 1024;
 
-/**
- * Each message leaves some 2 KB with workerd that V8 does not count, and that only a full collection frees; V8 by itself
- * makes one after 9000 messages. So often they cost nothing that can be measured, and 17 µs a call with 60 MB alive.
- */
-const FRAMES_PER_COLLECTION = 2048;
-
 /** Serves one WebSocket; all state of a session is in this closure. */
 export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left) {
   const pair = new WebSocketPair();
@@ -58,11 +52,11 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
   const pending = new Map();
   let lastCall = 0;
   let lastUpload = 0;
-  let received = 0;
   /** The large frames that are on their way. */
   let large;
 
-  const fetchOut = createFetch(backing, () => getStore(invocations));
+  const garbage = createCollector(binding.limits.collectsByFrames);
+  const fetchOut = createFetch(backing, () => getStore(invocations), garbage.held);
   const context = contexts(binding, callHost, tellHost, callWithBytes, fetchOut);
 
   // `data` is the event's own property in workerd: no prototype of the plugin's stands in between.
@@ -73,8 +67,7 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
   return defineProperty(response, "then", { __proto__: null, value: undefined });
 
   function receive(frame) {
-    received += 1;
-    if (received % FRAMES_PER_COLLECTION === 0) collectGarbage?.();
+    garbage.frame();
     if (hasOwn(frame, "invoke")) runWithStore(invocations, frame.invoke, invoke, frame);
     else if (hasOwn(frame, "result")) settle(frame.result, valueOf(frame), own(frame, "error"));
     else if (hasOwn(frame, "stored")) receive(parseJson(take(`/frames/${frame.stored}`)));
@@ -138,6 +131,8 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
     if (byteLength(bytes) > uploadBytes) {
       throw refusal(method, `A file may have at most ${uploadBytes / 1024 / 1024} MiB`);
     }
+    // The plugin's own, and the copy.
+    garbage.held(2 * byteLength(bytes));
     const number = ++lastUpload;
     const path = `/uploads/${number}`;
     mapSet(left, path, new Uint8Array(bytes));
@@ -151,9 +146,11 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
   function valueOf(frame) {
     const value = own(frame, "value");
     if (own(frame, "bytes") === true) {
+      const bytes = new Uint8Array(take(`/bytes/${frame.result}`));
+      garbage.held(byteLength(bytes));
       defineProperty(value, "bytes", {
         __proto__: null,
-        value: new Uint8Array(take(`/bytes/${frame.result}`)),
+        value: bytes,
         enumerable: true,
         configurable: true,
         writable: true,
@@ -183,6 +180,7 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
 
   async function sendLarge(before, bytes, refused) {
     if (byteLength(bytes) > MAX_LARGE_FRAME_BYTES) return refused("an answer or call is limited to 64 MiB");
+    garbage.held(byteLength(bytes));
     try {
       await before;
       const init = { __proto__: null, method: "POST", body: bytes };

@@ -5,6 +5,7 @@ import {
   abortSignalAborted,
   Blob,
   byobRequest,
+  byteLength,
   cancelReader,
   cloneResponse,
   closeController,
@@ -52,8 +53,8 @@ const MAX_META_LENGTH = 256 * 1024;
 /** What a pull takes at once; the host's decoder gives as much. */
 const CHUNK_BYTES = 32 * 1024;
 
-/** `invocationOf()` is the number of the invocation that fetches. */
-export function createFetch(backing, invocationOf) {
+/** `invocationOf()` is the number of the invocation that fetches; `held` hears how many bytes of bodies have come. */
+export function createFetch(backing, invocationOf, held) {
   let lastFetch = 0;
   return async (input, init) => {
     const invocation = invocationOf();
@@ -88,7 +89,7 @@ export function createFetch(backing, invocationOf) {
       throw await failure(error, signal, fetch);
     }
     if (told === null) throw refusal("http/fetch", words);
-    return answer(parseJson(told), responseBody(response), (error) => failure(error, signal, fetch));
+    return answer(parseJson(told), responseBody(response), (error) => failure(error, signal, fetch), held);
   };
 
   /** The plugin's own abort, or the host's reason: a connection that ended says nothing. */
@@ -161,13 +162,13 @@ function json(value) {
 }
 
 /** A real `Response`, with the members that no constructor takes. */
-function answer(told, body, explain) {
+function answer(told, body, explain, held) {
   const headers = new Headers();
   // No iteration: it would go through the plugin's own Array.prototype.
   for (let at = 0; at < told.headers.length; at += 1) {
     headersAppend(headers, told.headers[at][0], told.headers[at][1]);
   }
-  const bytes = body === null ? new Uint8Array(0) : explained(body, explain);
+  const bytes = body === null ? new Uint8Array(0) : explained(body, explain, held);
   const response = new Response(told.body ? bytes : null, {
     __proto__: null,
     status: told.status,
@@ -189,7 +190,7 @@ function named(response, url, redirected) {
 }
 
 /** The same bytes; when they end early, with the host's reason. */
-function explained(body, explain) {
+function explained(body, explain, held) {
   // By default workerd reads 4 KiB at a time.
   const reader = getReader(body, { __proto__: null, mode: "byob" });
   return new ReadableStream(
@@ -200,7 +201,11 @@ function explained(body, explain) {
       async pull(controller) {
         try {
           const { done, value } = await read(reader, new Uint8Array(CHUNK_BYTES));
-          if (!done) return enqueueChunk(controller, value);
+          if (!done) {
+            // The chunk, and where workerd puts it together.
+            held(2 * byteLength(value));
+            return enqueueChunk(controller, value);
+          }
           closeController(controller);
           const waiting = byobRequest(controller);
           if (waiting) respondToByob(waiting, 0);

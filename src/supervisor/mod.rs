@@ -1,7 +1,7 @@
 //! The plugins of one runner: who is loaded, and the way to each one's actor.
 
-pub(crate) mod alarm;
-mod authority;
+mod alarm;
+pub(crate) mod authority;
 mod bounds;
 mod code;
 mod complaint;

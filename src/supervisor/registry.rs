@@ -160,7 +160,10 @@ pub(crate) fn binding(manifest: &Manifest, site: &RawValue, limits: &Limits) -> 
         "email": manifest.capabilities.contains(Capability::EmailSend),
     });
     let plugin = serde_json::json!({ "id": manifest.id, "version": manifest.version });
-    let limits = serde_json::json!({ "uploadBytes": limits.max_upload });
+    let limits = serde_json::json!({
+        "uploadBytes": limits.max_upload,
+        "collectsByFrames": limits.collects_by_frames(),
+    });
     format!(r#"{{"plugin":{plugin},"site":{site},"members":{members},"limits":{limits}}}"#)
 }
 

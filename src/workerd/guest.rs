@@ -21,6 +21,10 @@ pub(crate) fn guest_modules() -> &'static [Module<'static>] {
             source: include_str!("../../guest/fetch.js"),
         },
         Module {
+            name: "garbage.js",
+            source: include_str!("../../guest/garbage.js"),
+        },
+        Module {
             name: "handover.js",
             source: include_str!("../../guest/handover.js"),
         },
