@@ -55,7 +55,7 @@ export function openChannel(plugin, { PLUGIN: binding, BACKING: backing }, left)
   /** The large frames that are on their way. */
   let large;
 
-  const garbage = createCollector(binding.limits.collectsByFrames);
+  const garbage = createCollector(binding.limits);
   const fetchOut = createFetch(backing, () => getStore(invocations), garbage.held);
   const context = contexts(binding, callHost, tellHost, callWithBytes, fetchOut);
 

@@ -62,6 +62,7 @@ export function createFetch(backing, invocationOf, held) {
     const fetch = ++lastFetch;
     const { url, method, redirect, headers, body, signal } = asked(input, init ?? {});
     const { kind, sent } = sendable(body);
+    held(2 * sizeOf(sent));
     // An empty method or mode is none, as in EmDash's other runners.
     const meta =
       `{"fetch":${fetch},"invocation":${invocation},"url":${json(url)},"method":${json(method || null)},` +
@@ -139,6 +140,13 @@ function sendable(body) {
   // As EmDash's other runners do it, where the standard would send "[object Object]".
   const text = stringifyJson(body);
   return text === undefined ? { kind: "none", sent: null } : { kind: "whole", sent: text };
+}
+
+/** Of what is no stream, about, where that is known before it is sent. */
+function sizeOf(sent) {
+  if (typeof sent === "string") return sent.length;
+  if (sent instanceof ArrayBuffer) return byteLength(new Uint8Array(sent));
+  return isView(sent) ? byteLength(sent) : 0;
 }
 
 function pairs(given) {

@@ -9,26 +9,25 @@ import { collectGarbage } from "intrinsics.js";
 const FRAMES_PER_COLLECTION = 2048;
 
 /**
- * Of files and bodies, which stand in buffers of their own. V8 collects those when there are 64 MB of them, and frees them
- * a while later; workerd has copies of some. With 128 MB allowed, a plugin that did nothing but upload and fetch 5 MB each
- * time ended after some hundred times.
+ * Files and bodies stand in buffers of their own. V8 collects those when there are 64 MB of them, and frees them a while
+ * later; workerd has copies of some. With 128 MB allowed, a plugin that did nothing but upload and fetch 5 MB each time ended
+ * after some hundred times.
+ *
+ * The host says whether to collect for messages alone, and after how many bytes of files and bodies.
  */
-const BYTES_PER_COLLECTION = 16 * 1024 * 1024;
-
-/** `byFrames`: also for messages alone. */
-export function createCollector(byFrames) {
+export function createCollector({ collectsByFrames, collectsAfterBytes }) {
   let frames = 0;
   let bytes = 0;
   return {
     __proto__: null,
     frame() {
       frames += 1;
-      if (byFrames && frames % FRAMES_PER_COLLECTION === 0) collectGarbage?.();
+      if (collectsByFrames && frames % FRAMES_PER_COLLECTION === 0) collectGarbage?.();
     },
     /** So many have been held, and may be garbage soon. */
     held(count) {
       bytes += count;
-      if (bytes < BYTES_PER_COLLECTION) return;
+      if (bytes < collectsAfterBytes) return;
       bytes = 0;
       collectGarbage?.();
     },

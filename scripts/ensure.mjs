@@ -146,7 +146,7 @@ export function platformName() {
 }
 
 /** @returns {Promise<string>} where it is */
-export async function buildLauncher() {
+async function buildLauncher() {
   // cargo is asked where it put the program: the target folder is the caller's to choose (CARGO_TARGET_DIR).
   const { code, text } = await run(
     "cargo",

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { buildLauncher, ensureDependencies } from "./ensure.mjs";
+import { ensureDependencies } from "./ensure.mjs";
 import { entry, run } from "./run.mjs";
 
 /** @typedef {import("./tests.mjs").Count} Count */
@@ -112,15 +112,18 @@ async function instructions(program, args, file) {
 
 /** @returns {Promise<string>} */
 async function build() {
-  await buildLauncher();
+  // Beside it, as what is counted looks for it there.
+  const launcher = ["-p", "emdash-sandbox-launcher", "--bin", "emdash-sandbox-launcher"];
+  const built = await run("cargo", ["build", "--locked", ...launcher]);
+  if (built.code !== 0) throw new Error(`building the launcher ended with code ${built.code}`);
   // As the tests build it, of which nothing but the program itself is left to compile. Our own part is not optimised; a
   // step more is a step more there, too.
   const args = ["build", "--locked", "--bench", "instructions"];
   const { code, text } = await run("cargo", [...args, "--message-format=json-render-diagnostics"], "capture");
   if (code !== 0) throw new Error(`building what is counted ended with code ${code}`);
   const lines = text.split("\n").filter((line) => line.startsWith("{"));
-  const built = lines.map((line) => JSON.parse(line));
-  const program = built.find(({ target, executable }) => target?.name === "instructions" && executable);
+  const artifacts = lines.map((line) => JSON.parse(line));
+  const program = artifacts.find(({ target, executable }) => target?.name === "instructions" && executable);
   if (program === undefined) throw new Error("cargo built no program to count");
   return program.executable;
 }

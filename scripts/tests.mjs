@@ -59,7 +59,13 @@ async function vitest() {
 async function instructions() {
   if (instructionsObjection()) return [];
   console.log("\ninstructions of the Rust half, under callgrind");
-  return [await checkInstructions()];
+  try {
+    return [await checkInstructions()];
+  } catch (error) {
+    // The others' counts are still to be told.
+    console.error(error);
+    return [{ passed: 0, failed: 1, skipped: 0 }];
+  }
 }
 
 /**

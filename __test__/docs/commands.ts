@@ -55,7 +55,7 @@ export const RUN_ELSEWHERE: Record<string, [file: string, text: string]> = {
   ],
   "cargo test": ["scripts/tests.mjs", '"cargo", ["test", "--workspace",'],
   "node bench/soak.mjs": ["scripts/ready.mjs", '["bench/soak.mjs", "--seconds", "60"]'],
-  "node scripts/instructions.mjs": ["scripts/tests.mjs", "[await checkInstructions()]"],
+  "node scripts/instructions.mjs": ["scripts/tests.mjs", "return [await checkInstructions()]"],
   "node scripts/denials.mjs": [".ci/run", "node scripts/denials.mjs"],
   "node scripts/containers.mjs": [".ci/run", "node scripts/containers.mjs"],
   "node scripts/containers.mjs --deploy": [

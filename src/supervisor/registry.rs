@@ -163,6 +163,7 @@ pub(crate) fn binding(manifest: &Manifest, site: &RawValue, limits: &Limits) -> 
     let limits = serde_json::json!({
         "uploadBytes": limits.max_upload,
         "collectsByFrames": limits.collects_by_frames(),
+        "collectsAfterBytes": limits.collects_after_bytes(),
     });
     format!(r#"{{"plugin":{plugin},"site":{site},"members":{members},"limits":{limits}}}"#)
 }

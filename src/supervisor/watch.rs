@@ -202,7 +202,6 @@ impl Watch {
     /// Who has used more than they may, where somebody has.
     pub(super) fn look(&mut self, process: &impl Meter, now: Instant) -> Option<Excess> {
         let before = self.account.used();
-        self.read_at = now;
         let Ok(used) = process.cpu_time() else {
             // It has ended: there is nothing to look at any more.
             self.next_look = None;
@@ -214,6 +213,7 @@ impl Watch {
             self.look_again(since, now);
             return self.excess(process, used, now);
         }
+        self.read_at = now;
         let overdrawn = self.account.check(used, now).map(Excess::Overdrawn);
         let excess = overdrawn.or_else(|| self.excess(process, used, now));
         let _ = self.extend(process, used);

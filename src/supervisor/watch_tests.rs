@@ -41,6 +41,10 @@ impl Meter for Fake {
 }
 
 fn watched(cpu_ms: f64) -> (Watch, Fake, Instant) {
+    watched_up_to(cpu_ms, None)
+}
+
+fn watched_up_to(cpu_ms: f64, ceiling: Option<u64>) -> (Watch, Fake, Instant) {
     let given = |value| {
         Some(Given {
             name: "x".into(),
@@ -65,7 +69,7 @@ fn watched(cpu_ms: f64) -> (Watch, Fake, Instant) {
         &limits,
         Bounded {
             own_at_first: 0,
-            ceiling: None,
+            ceiling,
         },
         now,
     )
@@ -149,6 +153,23 @@ fn what_is_charged_is_exact_but_for_a_millisecond() {
         used >= ms(30 + 50) && used <= ms(30 + 1 + 50) + SHORTEST_STEP,
         "{used:?}"
     );
+}
+
+#[test]
+fn what_was_nobodys_is_not_charged_to_a_call_that_comes_right_after_a_look() {
+    let (mut watch, fake, start) = watched_up_to(50.0, Some(1 << 30));
+    watch.begin(&fake, 1, start);
+    watch.end(&fake, 1, End::Answered, start);
+    let now = start + ms(31_000);
+    fake.uses(ms(600));
+    assert_eq!(
+        watch.look(&fake, now),
+        None,
+        "its time is over, and it is below the bound"
+    );
+    watch.begin(&fake, 2, now);
+    fake.uses(ms(20));
+    assert_eq!(watch.look(&fake, now + ms(20)), None);
 }
 
 #[test]
