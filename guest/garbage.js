@@ -24,12 +24,12 @@ export function createCollector({ collectsByFrames, collectsAfterBytes }) {
       frames += 1;
       if (collectsByFrames && frames % FRAMES_PER_COLLECTION === 0) collectGarbage?.();
     },
-    /** So many have been held, and may be garbage soon. */
+    /** So many have been held, and may be garbage soon. What has just been dropped is young, and the old is left alone. */
     held(count) {
       bytes += count;
       if (bytes < collectsAfterBytes) return;
       bytes = 0;
-      collectGarbage?.();
+      collectGarbage?.({ __proto__: null, type: "minor" });
     },
   };
 }

@@ -160,14 +160,11 @@ impl Limits {
         matches!(self.cpu, CpuRule::Average(_))
     }
 
-    /// After how many bytes of files and bodies the guest asks for a collection: so seldom that the plugin just lives on with
-    /// what it drops, because a collection takes 35 ms with 60 MB alive.
+    /// After how many bytes of files and bodies the guest asks for a collection of what is young, which takes no longer for
+    /// all that is alive.
     #[must_use]
     pub(crate) fn collects_after_bytes(&self) -> u64 {
-        match self.cpu {
-            CpuRule::Average(_) => self.memory() / 8,
-            CpuRule::Exact(_) => self.memory() / 4,
-        }
+        self.memory() / 8
     }
 }
 
