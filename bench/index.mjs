@@ -42,8 +42,9 @@ const site = await openSite(options.database);
 const starts = await contenders(site);
 const load = loadavg().map((number) => number.toFixed(1));
 const rounds = [];
+let running = {};
 try {
-  const running = await startAll();
+  running = await startAll();
   for (let round = 1; round <= options.rounds; round += 1) {
     const measured = {};
     for (const row of options.rows) {
@@ -57,9 +58,10 @@ try {
     }
     rounds.push(measured);
   }
-  await Promise.all(Object.values(running).map((subject) => subject.close()));
 } finally {
   progress("");
+  // Also when one of them failed: their processes and folders are to be gone.
+  await Promise.all(Object.values(running).map((subject) => subject.close()));
   await starts.remove();
   await site.close();
 }
