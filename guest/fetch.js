@@ -4,6 +4,7 @@ import {
   ArrayBuffer,
   abortSignalAborted,
   Blob,
+  bufferLength,
   byobRequest,
   byteLength,
   cancelReader,
@@ -53,7 +54,9 @@ const MAX_META_LENGTH = 256 * 1024;
 /** What a pull takes at once; the host's decoder gives as much. */
 const CHUNK_BYTES = 32 * 1024;
 
-/** `invocationOf()` is the number of the invocation that fetches; `held` hears how many bytes of bodies have come. */
+const NO_BODY = { kind: "none", sent: null, size: 0 };
+
+/** `invocationOf()` is the number of the invocation that fetches; `held` hears of how many bytes bodies have come and gone. */
 export function createFetch(backing, invocationOf, held) {
   let lastFetch = 0;
   return async (input, init) => {
@@ -61,8 +64,9 @@ export function createFetch(backing, invocationOf, held) {
     if (invocation === undefined) throw refusal("http/fetch", "ctx was used outside of a hook or route");
     const fetch = ++lastFetch;
     const { url, method, redirect, headers, body, signal } = asked(input, init ?? {});
-    const { kind, sent } = sendable(body);
-    held(2 * sizeOf(sent));
+    const { kind, sent, size } = sendable(body);
+    // The plugin's own, and what workerd makes of it.
+    held(2 * size);
     // An empty method or mode is none, as in EmDash's other runners.
     const meta =
       `{"fetch":${fetch},"invocation":${invocation},"url":${json(url)},"method":${json(method || null)},` +
@@ -121,32 +125,26 @@ function asked(input, init) {
   };
 }
 
-/** A body as workerd's own `fetch` takes it, and what kind it is. */
+/** A body as workerd's own `fetch` takes it, what kind it is, and how large, about, where that is known before it is sent. */
 function sendable(body) {
-  if (body === undefined || body === null) return { kind: "none", sent: null };
-  if (typeof body === "string") return { kind: "whole", sent: body };
-  if (body instanceof ReadableStream) return { kind: "stream", sent: body };
+  if (body === undefined || body === null) return NO_BODY;
+  if (typeof body === "string") return whole(body, body.length);
+  if (body instanceof ReadableStream) return { kind: "stream", sent: body, size: 0 };
   if (isView(body)) {
-    return { kind: "whole", sent: new Uint8Array(body.buffer, body.byteOffset, body.byteLength) };
+    const bytes = new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
+    return whole(bytes, byteLength(bytes));
   }
-  if (
-    body instanceof ArrayBuffer ||
-    body instanceof Blob ||
-    body instanceof FormData ||
-    body instanceof URLSearchParams
-  ) {
-    return { kind: "whole", sent: body };
+  if (body instanceof ArrayBuffer) return whole(body, bufferLength(body));
+  if (body instanceof Blob || body instanceof FormData || body instanceof URLSearchParams) {
+    return whole(body, 0);
   }
   // As EmDash's other runners do it, where the standard would send "[object Object]".
   const text = stringifyJson(body);
-  return text === undefined ? { kind: "none", sent: null } : { kind: "whole", sent: text };
+  return text === undefined ? NO_BODY : whole(text, text.length);
 }
 
-/** Of what is no stream, about, where that is known before it is sent. */
-function sizeOf(sent) {
-  if (typeof sent === "string") return sent.length;
-  if (sent instanceof ArrayBuffer) return byteLength(new Uint8Array(sent));
-  return isView(sent) ? byteLength(sent) : 0;
+function whole(sent, size) {
+  return { kind: "whole", sent, size };
 }
 
 function pairs(given) {

@@ -82,6 +82,8 @@ export const fetchFrom = uncurryThis(ServiceStub.prototype.fetch);
 export const encodeText = uncurryThis(TextEncoder.prototype.encode);
 export const byteLength = getter(Object.getPrototypeOf(Uint8Array.prototype), "byteLength");
 export const bufferOf = getter(Object.getPrototypeOf(Uint8Array.prototype), "buffer");
+/** Of an `ArrayBuffer`; 0 for one that was given away. */
+export const bufferLength = getter(ArrayBuffer.prototype, "byteLength");
 export const transfer = uncurryThis(ArrayBuffer.prototype.transfer);
 
 export const requestMethod = getter(Request.prototype, "method");
