@@ -145,7 +145,6 @@ export function platformName() {
   return `${platform}-${arch}`;
 }
 
-/** @returns {Promise<string>} where it is */
 async function buildLauncher() {
   // cargo is asked where it put the program: the target folder is the caller's to choose (CARGO_TARGET_DIR).
   const { code, text } = await run(

@@ -112,13 +112,10 @@ async function instructions(program, args, file) {
 
 /** @returns {Promise<string>} */
 async function build() {
-  // Beside it, as what is counted looks for it there.
-  const launcher = ["-p", "emdash-sandbox-launcher", "--bin", "emdash-sandbox-launcher"];
-  const built = await run("cargo", ["build", "--locked", ...launcher]);
-  if (built.code !== 0) throw new Error(`building the launcher ended with code ${built.code}`);
   // As the tests build it, of which nothing but the program itself is left to compile. Our own part is not optimised; a
-  // step more is a step more there, too.
-  const args = ["build", "--locked", "--bench", "instructions"];
+  // step more is a step more there, too. The launcher is looked for beside it.
+  const programs = ["--bench", "instructions", "--bin", "emdash-sandbox-launcher"];
+  const args = ["build", "--locked", "--workspace", ...programs];
   const { code, text } = await run("cargo", [...args, "--message-format=json-render-diagnostics"], "capture");
   if (code !== 0) throw new Error(`building what is counted ended with code ${code}`);
   const lines = text.split("\n").filter((line) => line.startsWith("{"));

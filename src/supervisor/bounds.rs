@@ -11,7 +11,8 @@ use crate::workerd::Process;
 /// that it has taken when it listens, 57 MB.
 const OWN_MEMORY: u64 = 48 * 1024 * 1024;
 
-/// The longest time between two looks, where nothing but those bounds a process's memory. Filling 100 MB takes a processor about this long.
+/// The longest time between two looks, where nothing but those bounds a process's memory. Filling 100 MB takes a processor
+/// about this long.
 pub(super) const LONGEST_STEP_UNBOUND: Duration = Duration::from_millis(50);
 
 /// A process whose private memory is bounded, by the kernel or by looks.
