@@ -51,8 +51,19 @@ export declare class NativeRunner {
   terminateAll(request: number, within?: NativeCall | undefined | null): void
   /** What each plugin is doing. */
   status(): Array<NativePluginStatus>
-  /** The next events. Where `more` wait, it must be called again, in another turn of the event loop. */
-  drain(): Drained
+  /**
+   * The next events, each a list: its kind, and what `src/binding/event.rs` says of it. After `more` it must be called
+   * again, in another turn of the event loop.
+   */
+  drain(): Array<
+  | [kind: 'ready', plugin: number, hooks: Array<string>, routes: Array<string>]
+  | [kind: 'broken', plugin: number]
+  | [kind: 'done', request: number, value: string | null]
+  | [kind: 'failed', request: number, code: string, message: string, stack: string | null]
+  | [kind: 'call', plugin: number, call: number, method: string, args: Array<string | null>, upload: Buffer | null]
+  | [kind: 'log', source: string, pluginId: string | null, level: string, message: string, data: string | null]
+  | [kind: 'more']
+  >
   /** What its plugins are held to: a process that can't be does not come to serve. */
   limits(): NativeLimits
   /** What holds of the jail around its plugins' processes, by the last start of one; `null` for a runner that has none. */
@@ -80,11 +91,6 @@ export interface CheckedCall {
 export interface DescribeOutcome {
   failure: NativeFailure | null
   description: NativeDescription | null
-}
-
-export interface Drained {
-  events: Array<NativeEvent>
-  more: boolean
 }
 
 /** Why a workerd did not start, from the lines of its standard error. */
@@ -150,16 +156,6 @@ export interface NativeEgressLimits {
   maxUploadMb: NativeNumber | null
   wallTimeMs: NativeNumber | null
 }
-
-/** A message of the addon. `null` is none. */
-export type NativeEvent =
-  | { kind: 'ready'; plugin: number; hooks: Array<string>; routes: Array<string> }
-  | { kind: 'broken'; plugin: number }
-  | { kind: 'done'; request: number; value: string | null }
-  | { kind: 'failed'; request: number; code: string; message: string; stack: string | null }
-  | { kind: 'call'; plugin: number; call: number; method: string; args: Array<string | null>; /** The bytes of a file that it brings. */
-  upload: Buffer | null }
-  | { kind: 'log'; source: string; pluginId: string | null; level: string; message: string; data: string | null }
 
 export interface NativeFailure {
   code: string

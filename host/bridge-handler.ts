@@ -141,14 +141,7 @@ function json(status: number, text: string): Response {
 }
 
 function print(pluginId: string, [level, message, data]: readonly (string | null)[]): string {
-  printLog({
-    kind: "log",
-    source: "plugin",
-    pluginId,
-    level: level ?? "info",
-    message: message ?? "",
-    data: data ?? null,
-  });
+  printLog(["log", "plugin", pluginId, level ?? "info", message ?? "", data ?? null]);
   return "null";
 }
 

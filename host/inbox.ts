@@ -1,11 +1,13 @@
 /** The way back from the addon: requests that wait for an answer, and everything else that it has to tell. */
-import type { NativeEvent, NativeRunner } from "../index.js";
+import type { NativeRunner } from "../index.js";
 import { explain, RequestError } from "./errors.js";
 import { warn } from "./log.js";
 
 type Pending = { resolve: (value: string | undefined) => void; reject: (error: RequestError) => void };
 
-export type EventOf<Kind extends NativeEvent["kind"]> = Extract<NativeEvent, { kind: Kind }>;
+/** A list: its kind, and what `src/binding/event.rs` says of that. */
+export type NativeEvent = ReturnType<NativeRunner["drain"]>[number];
+export type EventOf<Kind extends NativeEvent[0]> = Extract<NativeEvent, readonly [kind: Kind, ...unknown[]]>;
 
 export interface Listener {
   onReady(event: EventOf<"ready">): void;
@@ -46,8 +48,7 @@ export class Inbox {
   }
 
   drain(): void {
-    const { events, more } = this.native.drain();
-    for (const event of events) {
+    for (const event of this.native.drain()) {
       try {
         this.#receive(event);
       } catch (error) {
@@ -55,18 +56,18 @@ export class Inbox {
         complain(error);
       }
     }
-    // In another turn, so that a plugin that says much does not hold up the host.
-    if (more) setImmediate(() => this.drain());
   }
 
   #receive(event: NativeEvent): void {
-    switch (event.kind) {
-      case "done":
-        this.#take(event.request)?.resolve(event.value ?? undefined);
+    switch (event[0]) {
+      case "done": {
+        const [, request, value] = event;
+        this.#take(request)?.resolve(value ?? undefined);
         break;
+      }
       case "failed": {
-        const { code, message, stack } = event;
-        this.#take(event.request)?.reject(new RequestError({ code, message, stack }));
+        const [, request, code, message, stack] = event;
+        this.#take(request)?.reject(new RequestError({ code, message, stack }));
         break;
       }
       case "call":
@@ -80,6 +81,10 @@ export class Inbox {
         break;
       case "log":
         this.#listener.onLog(event);
+        break;
+      case "more":
+        // In another turn, so that a plugin that says much does not hold up the host.
+        setImmediate(() => this.drain());
         break;
     }
   }

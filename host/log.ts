@@ -4,7 +4,7 @@ import type { EventOf } from "./inbox.js";
 const PREFIX = "[emdash:workerd]";
 
 /** A plugin's `ctx.log` has the plugin's name alone before it, as EmDash documents; all else has ours as well. */
-export function printLog({ source, pluginId, level, message, data }: EventOf<"log">): void {
+export function printLog([, source, pluginId, level, message, data]: EventOf<"log">): void {
   // The console takes its first word for a format when more follow.
   const plugin = pluginId === null ? [] : [`[plugin:${pluginId}]`.replaceAll("%", "%%")];
   const rest = data === null ? [message] : [message, data];

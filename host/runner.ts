@@ -7,7 +7,7 @@ import { loadError, SandboxUnavailableError, systemRefusal } from "./errors.js";
 import { type EventOf, Inbox } from "./inbox.js";
 import { lacksRequired } from "./jail.js";
 import { printLog, warn } from "./log.js";
-import { loadOperations } from "./operations.js";
+import { loadedOperations, loadOperations } from "./operations.js";
 import { hostOf, type RunnerOptions } from "./options.js";
 import { SandboxedPlugin } from "./plugin.js";
 import { refusalOf, report } from "./refusal.js";
@@ -46,11 +46,11 @@ export class WorkerdSandboxRunner implements SandboxRunner {
       }
       this.#means = found.means;
       this.#inbox = new Inbox(found.create, {
-        onReady: ({ plugin, hooks }) => {
+        onReady: ([, plugin, hooks]) => {
           this.#plugins.get(plugin)?.learnHooks(hooks);
           this.#replacements.settle(plugin);
         },
-        onBroken: ({ plugin }) => this.#replacements.settle(plugin),
+        onBroken: ([, plugin]) => this.#replacements.settle(plugin),
         onCall: (event) => this.#onCall(event),
         onLog: printLog,
       });
@@ -155,7 +155,7 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     return this.#inbox?.native.epoch ?? 0;
   }
 
-  #onCall({ plugin, call, method, args, upload }: EventOf<"call">): void {
+  #onCall([, plugin, call, method, args, upload]: EventOf<"call">): void {
     const inbox = this.#inbox;
     if (inbox === undefined) return;
     const { native } = inbox;
@@ -183,7 +183,7 @@ export class WorkerdSandboxRunner implements SandboxRunner {
     mayWrite: MayWrite,
   ): Promise<Answer> {
     const scope = this.#plugins.get(plugin)?.scope;
-    const operation = (await loadOperations()).get(method);
+    const operation = (loadedOperations() ?? (await loadOperations())).get(method);
     if (scope === undefined || operation === undefined)
       throw new Error(`the host has no operation ${method}`);
     return await operation(this.#host, scope, args, upload, mayWrite);

@@ -31,6 +31,22 @@ it("runners in worker threads, one each, serve at the same time as that of the m
   expect(await host.ended).toEqual({ code: 0, signal: null });
 });
 
+it("a thread may end in the middle of what an answer sets off, however it ends", async () => {
+  const host = new Host("thread-ends.mjs");
+  await host.said("is ended: 1");
+  expect(host.out.trim().split("\n")).toEqual(["exits: 3", "throws: 1", "closes: 0", "is ended: 1"]);
+  expect(await host.ended).toEqual({ code: 0, signal: null });
+  expect(host.err).toBe("");
+});
+
+it("what the site throws after an answer is told to its process, and the runner serves on", async () => {
+  const host = new Host("throws.mjs");
+  await host.said("still pong");
+  expect(await host.ended).toEqual({ code: 0, signal: null });
+  const said = host.out.trim().split("\n").toSorted();
+  expect(said).toEqual(["still pong", "uncaught: microtask", "uncaught: tick", "unhandled: promise"]);
+});
+
 it("runners in one process have plugins of the same name, and the end of one runner is not the others'", async () => {
   const runners = [1, 2, 3].map(() => makeRunner());
   const plugins = await Promise.all(runners.map((runner, at) => loadPlugin(runner, routeOf(`return ${at}`))));

@@ -91,7 +91,7 @@ describe("calls that JavaScript's thread deals with itself, and others that it d
     const calls: Promise<unknown>[] = [];
     for (let number = 0; number < 300; number += 1) {
       // A long one is for the io thread, and so are many at once.
-      const filler = "x".repeat(number % 7 === 0 ? 40_000 : 10);
+      const filler = "x".repeat(number % 7 === 0 ? 200_000 : 10);
       calls.push(ask(plugin, { number, filler }));
       if (number % 50 === 0) await Promise.all(calls);
     }

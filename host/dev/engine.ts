@@ -1,14 +1,7 @@
 /** Answers as the addon's runner does, with miniflare in place of processes of ours. */
 import type * as Addon from "../../index.js";
-import type {
-  Drained,
-  LoadOutcome,
-  NativeCall,
-  NativeEvent,
-  NativeLimits,
-  NativePluginStatus,
-  NativeRunner,
-} from "../../index.js";
+import type { LoadOutcome, NativeCall, NativeLimits, NativePluginStatus, NativeRunner } from "../../index.js";
+import type { NativeEvent } from "../inbox.js";
 import { Outbox } from "./outbox.js";
 import { DevPlugin, type Names } from "./plugin.js";
 import { Turns } from "./turns.js";
@@ -36,8 +29,7 @@ export class MiniflareEngine implements NativeRunner {
     const limits = `Plugins run in miniflare, for development: of the limits only ${enforced.join(", ")} hold`;
     for (const message of [egress.notice, limits]) {
       if (message === null) continue;
-      const line = { source: "notice", pluginId: null, level: "warn", message, data: null };
-      this.#outbox.push({ kind: "log", ...line });
+      this.#outbox.push(["log", "notice", null, "warn", message, null]);
     }
   }
 
@@ -78,14 +70,7 @@ export class MiniflareEngine implements NativeRunner {
   invoke(plugin: number, request: number, isRoute: boolean, name: string, payload: string): void {
     const found = this.#plugins.get(plugin)?.plugin;
     if (found) found.invoke({ request, kind: isRoute ? "route" : "hook", name, payload });
-    else
-      this.#outbox.push({
-        kind: "failed",
-        request,
-        code: "unavailable",
-        message: "it was unloaded",
-        stack: null,
-      });
+    else this.#outbox.push(["failed", request, "unavailable", "it was unloaded", null]);
   }
 
   answer(plugin: number, call: number, value?: string | null, bytes?: Buffer | null): void {
@@ -103,14 +88,7 @@ export class MiniflareEngine implements NativeRunner {
   ensureRunning(plugin: number, request: number): void {
     const found = this.#plugins.get(plugin)?.plugin;
     if (found) found.ensureRunning(request);
-    else
-      this.#outbox.push({
-        kind: "failed",
-        request,
-        code: "unavailable",
-        message: "it was unloaded",
-        stack: null,
-      });
+    else this.#outbox.push(["failed", request, "unavailable", "it was unloaded", null]);
   }
 
   terminate(plugin: number, request: number, within?: NativeCall | null): void {
@@ -139,9 +117,8 @@ export class MiniflareEngine implements NativeRunner {
     return null;
   }
 
-  drain(): Drained {
-    const { events, more } = this.#outbox.take();
-    return { events: events.filter((event) => this.#mayBegin(event)), more };
+  drain(): NativeEvent[] {
+    return this.#outbox.take().filter((event) => this.#mayBegin(event));
   }
 
   /** No plugin has a token here: nothing but its own worker speaks to its service binding. */
@@ -155,7 +132,9 @@ export class MiniflareEngine implements NativeRunner {
 
   /** Asked right before it begins, since its invocation may have ended while it waited. */
   #mayBegin(event: NativeEvent): boolean {
-    return event.kind !== "call" || (this.#any(event.plugin)?.mayBegin(event.call) ?? false);
+    if (event[0] !== "call") return true;
+    const [, plugin, call] = event;
+    return this.#any(plugin)?.mayBegin(call) ?? false;
   }
 
   #any(number: number): DevPlugin | undefined {
@@ -172,7 +151,7 @@ export class MiniflareEngine implements NativeRunner {
 
   #doneAfter(request: number, plugins: (DevPlugin | undefined)[]): void {
     const ends = plugins.map((plugin) => plugin?.terminate());
-    void Promise.all(ends).then(() => this.#outbox.push({ kind: "done", request, value: null }));
+    void Promise.all(ends).then(() => this.#outbox.push(["done", request, null]));
   }
 }
 

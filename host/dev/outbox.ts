@@ -1,5 +1,5 @@
 /** Events that wait for the inbox, as the addon's own do. */
-import type { Drained, NativeEvent } from "../../index.js";
+import type { NativeEvent } from "../inbox.js";
 
 export class Outbox {
   readonly #wake: () => void;
@@ -19,11 +19,11 @@ export class Outbox {
   }
 
   /** As many as the addon gives in one turn of the event loop. */
-  take(): Drained {
+  take(): NativeEvent[] {
     const events = this.#waiting.splice(0, MAX_DRAIN);
-    const more = this.#waiting.length > 0;
-    this.#isTold = more;
-    return { events, more };
+    this.#isTold = this.#waiting.length > 0;
+    if (this.#isTold) events.push(["more"]);
+    return events;
   }
 }
 

@@ -204,14 +204,14 @@ export class DevPlugin {
       // That it was given up is no news to who unloaded it.
       if (!this.#end) this.#log("notice", "warn", `can't start: ${reason}`, null);
       this.#tell("failed", reason);
-      outbox.push({ kind: "broken", plugin: number });
+      outbox.push(["broken", number]);
       throw new Error(reason);
     }
     this.#failure = undefined;
     this.#serving = worker;
     this.#tell("serving");
     onReady(this.#names);
-    outbox.push({ kind: "ready", plugin: number, ...this.#names });
+    outbox.push(["ready", number, this.#names.hooks, this.#names.routes]);
     return worker;
   }
 
@@ -277,8 +277,7 @@ export class DevPlugin {
       const { method, args } = frame;
       const { number: plugin, outbox } = this.#subject;
       const number = this.#calls.begin({ call, invocation, worker });
-      const push = (upload: Buffer | null) =>
-        outbox.push({ kind: "call", plugin, call: number, method, args, upload });
+      const push = (upload: Buffer | null) => outbox.push(["call", plugin, number, method, args, upload]);
       // Without its bytes the operation refuses the call.
       if (method === "media/upload") worker.upload(Number(args.at(-1))).then(push, () => push(null));
       else push(null);
@@ -312,11 +311,11 @@ export class DevPlugin {
   }
 
   #done(request: number, value: string | null): void {
-    this.#subject.outbox.push({ kind: "done", request, value });
+    this.#subject.outbox.push(["done", request, value]);
   }
 
   #fail(request: number, code: string, message: string, stack: string | null = null): void {
-    this.#subject.outbox.push({ kind: "failed", request, code, message, stack });
+    this.#subject.outbox.push(["failed", request, code, message, stack]);
   }
 
   #printable(line: string): string {
@@ -325,7 +324,7 @@ export class DevPlugin {
 
   #log(source: string, level: string, message: string, data: string | null): void {
     const pluginId = this.#subject.description.label;
-    this.#subject.outbox.push({ kind: "log", source, pluginId, level, message, data });
+    this.#subject.outbox.push(["log", source, pluginId, level, message, data]);
   }
 }
 

@@ -1,135 +1,86 @@
-//! What crosses to JavaScript: plain objects, told apart by `kind`.
+//! What crosses to JavaScript: lists, told apart by the first element, the kind. `null` is none.
+//!
+//! Not objects: V8 takes more than a microsecond for each property that an addon gives to one, and a call is answered by an
+//! event. `NativeRunner::drain` has their types for TypeScript, in the same order.
 
-use napi::bindgen_prelude::Buffer;
-use napi_derive::napi;
+use napi::bindgen_prelude::{Buffer, Either7};
 
 use crate::supervisor::{Event, Log, Names};
 use crate::workerd::Stream;
 
-/// A message of the addon. `null` is none.
-#[allow(missing_debug_implementations, reason = "napi's Buffer has none")]
-#[napi(
-    discriminant = "kind",
-    discriminant_case = "lowercase",
-    object_from_js = false,
-    use_nullable = true
-)]
-pub enum NativeEvent {
-    /// A plugin's process is ready.
-    Ready {
-        plugin: u32,
-        hooks: Vec<String>,
-        routes: Vec<String>,
-    },
-    /// A plugin's process did not come to serve.
-    Broken { plugin: u32 },
-    /// A request is answered: JSON text, or `null` for `undefined`.
-    Done { request: f64, value: Option<String> },
-    /// A request failed: a code of the closed set, and a fragment. `stack` has the lines of the plugin's own code where
-    /// it threw.
-    Failed {
-        request: f64,
-        code: String,
-        message: String,
-        stack: Option<String>,
-    },
-    /// An operation to carry out. A string argument is itself, any other is JSON text, an absent one `null`.
-    Call {
-        plugin: u32,
-        call: f64,
-        method: String,
-        #[napi(ts_type = "Array<string | null>")]
-        args: Vec<Option<String>>,
-        /// The bytes of a file that it brings.
-        upload: Option<Buffer>,
-    },
-    /// A line for the operator: from a plugin's `ctx.log`, its process's output (`stdout`, `stderr`), or the addon
-    /// (`notice`). `data` is JSON text.
-    Log {
-        source: String,
-        plugin_id: Option<String>,
-        level: String,
-        message: String,
-        data: Option<String>,
-    },
-}
+type KindName = &'static str;
 
-impl From<Event> for NativeEvent {
-    fn from(event: Event) -> Self {
-        match event {
-            Event::Ready { plugin, names } => {
-                let Names { hooks, routes } = (*names).clone();
-                Self::Ready {
-                    plugin,
-                    hooks,
-                    routes,
-                }
-            }
-            Event::StartFailed { plugin } => Self::Broken { plugin },
-            Event::Done { request, value } => Self::Done {
-                request: number(request),
-                value,
-            },
-            Event::Failed { request, error } => Self::Failed {
-                request: number(request),
-                code: error.code.name().to_owned(),
-                message: error.message,
-                stack: error.stack,
-            },
-            Event::Call {
-                plugin,
-                call,
-                operation,
-                upload,
-                ..
-            } => Self::Call {
-                plugin,
-                call: number(call),
-                method: operation.name().to_owned(),
-                args: operation.args,
-                upload: upload.map(Into::into),
-            },
-            Event::Log(log) => log.into(),
+/// `ready`: a plugin's process is ready. Its number, and the names of its hooks and routes.
+type Ready = (KindName, u32, Vec<String>, Vec<String>);
+/// `broken`: a plugin's process did not come to serve.
+type Broken = (KindName, u32);
+/// `done`: a request is answered, with JSON text, or none for `undefined`.
+type Done = (KindName, f64, Option<String>);
+/// `failed`: a request failed. A code of the closed set, a fragment, and the lines of the plugin's own code where it threw.
+type Failed = (KindName, f64, String, String, Option<String>);
+/// `call`: an operation to carry out. The plugin, the call's number, its method; a string argument is itself, any other is
+/// JSON text; and the bytes of a file that it brings.
+type Call = (KindName, u32, f64, String, Vec<Option<String>>, Option<Buffer>);
+/// `log`: a line for the operator. It is from a plugin's `ctx.log`, its process's output (`stdout`, `stderr`), or the addon
+/// (`notice`); of which plugin, its level, its words, and JSON text.
+type Line = (KindName, KindName, Option<String>, String, String, Option<String>);
+/// `more`: the last of a list, when more wait.
+type More = (KindName,);
+
+pub(super) type NativeEvent = Either7<Ready, Broken, Done, Failed, Call, Line, More>;
+
+pub(super) const MORE: NativeEvent = NativeEvent::G(("more",));
+
+pub(super) fn native(event: Event) -> NativeEvent {
+    match event {
+        Event::Ready { plugin, names } => {
+            let Names { hooks, routes } = (*names).clone();
+            NativeEvent::A(("ready", plugin, hooks, routes))
         }
+        Event::StartFailed { plugin } => NativeEvent::B(("broken", plugin)),
+        Event::Done { request, value } => NativeEvent::C(("done", number(request), value)),
+        Event::Failed { request, error } => {
+            let code = error.code.name().to_owned();
+            NativeEvent::D(("failed", number(request), code, error.message, error.stack))
+        }
+        Event::Call {
+            plugin,
+            call,
+            operation,
+            upload,
+            ..
+        } => {
+            let method = operation.name().to_owned();
+            let upload = upload.map(Buffer::from);
+            NativeEvent::E(("call", plugin, number(call), method, operation.args, upload))
+        }
+        Event::Log(log) => NativeEvent::F(line(log)),
     }
 }
 
-impl From<Log> for NativeEvent {
-    fn from(log: Log) -> Self {
-        let line = |source: &str, plugin_id, level: &str, message| Self::Log {
-            source: source.to_owned(),
+fn line(log: Log) -> Line {
+    let without_data = |source, plugin_id: Option<_>, level: &str, message| {
+        let plugin_id = plugin_id.map(|id: std::sync::Arc<str>| id.to_string());
+        ("log", source, plugin_id, level.to_owned(), message, None)
+    };
+    match log {
+        Log::Plugin {
             plugin_id,
-            level: level.to_owned(),
+            level,
             message,
-            data: None,
-        };
-        match log {
-            Log::Plugin {
-                plugin_id,
-                level,
-                message,
-                data,
-            } => Self::Log {
-                source: "plugin".into(),
-                plugin_id: Some(plugin_id.to_string()),
-                level,
-                message,
-                data,
-            },
-            Log::Output {
-                plugin_id,
-                stream: Stream::Out,
-                line: text,
-            } => line("stdout", Some(plugin_id.to_string()), "info", text),
-            Log::Output {
-                plugin_id,
-                stream: Stream::Err,
-                line: text,
-            } => line("stderr", Some(plugin_id.to_string()), "warn", text),
-            Log::Notice { plugin_id, message } => {
-                line("notice", plugin_id.map(|id| id.to_string()), "warn", message)
-            }
-        }
+            data,
+        } => ("log", "plugin", Some(plugin_id.to_string()), level, message, data),
+        Log::Output {
+            plugin_id,
+            stream: Stream::Out,
+            line,
+        } => without_data("stdout", Some(plugin_id), "info", line),
+        Log::Output {
+            plugin_id,
+            stream: Stream::Err,
+            line,
+        } => without_data("stderr", Some(plugin_id), "warn", line),
+        Log::Notice { plugin_id, message } => without_data("notice", plugin_id, "warn", message),
     }
 }
 

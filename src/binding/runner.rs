@@ -1,5 +1,6 @@
 //! The one class of the addon.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,15 +10,16 @@ use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
 use serde_json::value::RawValue;
 
-use super::event::NativeEvent;
+#[cfg(target_os = "linux")]
+use super::ear::{self, Listening};
+use super::event::{self, NativeEvent};
 use super::jail::NativeJailReport;
 use super::status::{NativeLimits, NativePluginStatus};
 use crate::error::{Error, ErrorCode, Refusal, RouteError};
 use crate::jail::Mode;
 use crate::limits::{Given, Limits, Timing, Wanted};
 use crate::supervisor::{Answer, Kind, Options, Outbox, Supervisor, Within};
-#[cfg(target_os = "linux")]
-use crate::sys::LoopWatch;
+use crate::sys::Callback;
 use crate::workerd::{Programs, Transport};
 
 /// How a runner is set up. Limits cross as numbers of any kind and are checked in Rust; `null` is the default.
@@ -119,13 +121,6 @@ pub struct NativeClaims {
     pub storage_collections: Vec<String>,
 }
 
-#[allow(missing_debug_implementations, reason = "napi's Buffer has none")]
-#[napi(object, object_from_js = false)]
-pub struct Drained {
-    pub events: Vec<NativeEvent>,
-    pub more: bool,
-}
-
 /// The plugins of one runner. Its methods wait for nothing; what comes of them is told by `drain()`.
 #[allow(
     missing_debug_implementations,
@@ -136,23 +131,30 @@ pub struct NativeRunner {
     supervisor: Arc<Supervisor>,
     /// Dropped with it: JavaScript's thread listens no more.
     #[cfg(target_os = "linux")]
-    _ear: Option<LoopWatch>,
+    _ear: Option<Listening>,
 }
 
 #[napi]
 impl NativeRunner {
     /// `wake` is called, at most once until the next `drain()`, when there is something to drain. It does not keep the event loop alive.
     #[napi(constructor, catch_unwind)]
-    #[cfg_attr(not(target_os = "linux"), allow(unused_variables))]
     pub fn new(env: Env, options: NativeOptions, wake: Function<(), ()>) -> napi::Result<Self> {
-        let wake = wake
-            .build_threadsafe_function()
+        let refused = || napi::Error::from_reason("Node refuses the addon a reference");
+        let wake = Rc::new(Callback::new(&env, &wake).ok_or_else(refused)?);
+        let awake = Rc::clone(&wake);
+        let wake_later = env
+            .create_function_from_closure("wake", move |_| {
+                // What is thrown has been told, and an environment that is going away has nobody left to tell.
+                awake.call();
+                Ok(())
+            })?
+            .build_threadsafe_function::<()>()
             .weak::<true>()
             .callee_handled::<false>()
             .build()?;
         let outbox = Outbox::new(move || {
             // An environment that is going away has nobody left to tell.
-            let _ = wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
+            let _ = wake_later.call((), ThreadsafeFunctionCallMode::NonBlocking);
         });
         let supervisor = options
             .validate()
@@ -160,7 +162,7 @@ impl NativeRunner {
         let supervisor = Arc::new(supervisor.map_err(thrown)?);
         Ok(Self {
             #[cfg(target_os = "linux")]
-            _ear: super::ear::listen(&supervisor, &env),
+            _ear: ear::listen(&supervisor, &env, wake),
             supervisor,
         })
     }
@@ -261,14 +263,24 @@ impl NativeRunner {
             .collect()
     }
 
-    /// The next events. Where `more` wait, it must be called again, in another turn of the event loop.
-    #[napi(catch_unwind)]
-    pub fn drain(&self) -> Drained {
+    /// The next events, each a list: its kind, and what `src/binding/event.rs` says of it. After `more` it must be called
+    /// again, in another turn of the event loop.
+    #[napi(
+        catch_unwind,
+        ts_return_type = "Array<
+    | [kind: 'ready', plugin: number, hooks: Array<string>, routes: Array<string>]
+    | [kind: 'broken', plugin: number]
+    | [kind: 'done', request: number, value: string | null]
+    | [kind: 'failed', request: number, code: string, message: string, stack: string | null]
+    | [kind: 'call', plugin: number, call: number, method: string, args: Array<string | null>, upload: Buffer | null]
+    | [kind: 'log', source: string, pluginId: string | null, level: string, message: string, data: string | null]
+    | [kind: 'more']
+  >"
+    )]
+    pub fn drain(&self) -> Vec<NativeEvent> {
         let (events, more) = self.supervisor.drain();
-        Drained {
-            events: events.into_iter().map(NativeEvent::from).collect(),
-            more,
-        }
+        let events = events.into_iter().map(event::native);
+        events.chain(more.then_some(event::MORE)).collect()
     }
 
     /// What its plugins are held to: a process that can't be does not come to serve.
@@ -298,7 +310,7 @@ impl NativeRunner {
     /// How many processes have been started and served.
     #[napi(getter, catch_unwind)]
     pub fn epoch(&self) -> f64 {
-        super::event::number(self.supervisor.epoch())
+        event::number(self.supervisor.epoch())
     }
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::error::Refusal;
-use crate::visit::MAX_BYTES;
+use crate::visit::MAX_OWN_BYTES;
 
 #[derive(Debug)]
 pub(super) enum Command {
@@ -42,7 +42,7 @@ impl Command {
             } => answer.is_brief(),
             Self::Answer {
                 result: Err(refusal), ..
-            } => refusal.message.len() <= MAX_BYTES,
+            } => refusal.message.len() <= MAX_OWN_BYTES,
             Self::Terminate { .. } => false,
         }
     }
@@ -51,7 +51,7 @@ impl Command {
 impl Call {
     fn is_brief(&self) -> bool {
         match self {
-            Self::Invoke { payload, .. } => payload.len() <= MAX_BYTES,
+            Self::Invoke { payload, .. } => payload.len() <= MAX_OWN_BYTES,
             Self::Start { .. } => false,
         }
     }
@@ -89,7 +89,11 @@ pub struct Answer {
 
 impl Answer {
     fn is_brief(&self) -> bool {
-        self.bytes.is_none() && self.value.as_ref().is_none_or(|value| value.len() <= MAX_BYTES)
+        self.bytes.is_none()
+            && self
+                .value
+                .as_ref()
+                .is_none_or(|value| value.len() <= MAX_OWN_BYTES)
     }
 
     pub(super) fn json(text: &str) -> Self {

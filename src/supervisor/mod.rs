@@ -26,6 +26,7 @@ mod watch;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -144,14 +145,24 @@ impl Supervisor {
         let _ = self.ear.set(ear);
     }
 
-    /// Reads what plugins have said.
-    pub fn hear(&self) {
-        for plugin in self.ear.get().map(|ear| ear.heard()).unwrap_or_default() {
-            let actor = self.lock().actor(plugin);
-            if let Some(actor) = actor {
-                actor.home.hear(self.runtime);
+    /// Reads what plugins have said. Whether there is something to [drain](Supervisor::drain) now, of which JavaScript is not
+    /// told: whoever calls this is on its thread.
+    #[must_use]
+    pub fn hear(&self) -> bool {
+        self.outbox.hold(|| {
+            for plugin in self.ear.get().map(|ear| ear.heard()).unwrap_or_default() {
+                let actor = self.lock().actor(plugin);
+                if let Some(actor) = actor {
+                    // The others have been heard as well, and nobody tells of them twice.
+                    let _ = catch_unwind(AssertUnwindSafe(|| actor.home.hear(self.runtime)));
+                }
             }
-        }
+        })
+    }
+
+    /// Tells JavaScript after all.
+    pub fn wake(&self) {
+        self.outbox.wake();
     }
 
     /// Ends in a [`Event::Done`] or [`Event::Failed`] for `request`. `payload` must be JSON text.

@@ -14,8 +14,8 @@ const STRETCH: Duration = Duration::from_millis(100);
 /// How long the io thread listens then.
 const QUIET: Duration = Duration::from_secs(1);
 
-/// How long it listens after many calls were under way: mostly they come in waves, and to change who listens costs two
-/// system calls.
+/// How long it listens after many calls were under way or came at once: mostly they come in waves, and to change who listens
+/// costs two system calls.
 const LULL: Duration = Duration::from_millis(20);
 
 #[derive(Debug, Default)]
@@ -36,13 +36,17 @@ impl Noise {
         }
         self.in_vain += 1;
         if self.in_vain > TOO_MANY {
-            self.is_too_much(now);
+            self.until = Some(now + QUIET);
         }
     }
 
-    /// It said more at once, or something longer, than JavaScript's thread has time for.
-    pub(super) fn is_too_much(&mut self, now: Instant) {
-        self.until = Some(now + QUIET);
+    /// It said something longer than JavaScript's thread has time for or, where that was brief, more at once.
+    pub(super) fn is_too_much(&mut self, is_brief: bool, now: Instant) {
+        if is_brief {
+            self.is_crowd(now);
+        } else {
+            self.until = Some(now + QUIET);
+        }
     }
 
     /// So many calls are under way that one read serves several.
@@ -81,8 +85,13 @@ mod tests {
         assert!(noise.is_on());
         tokio::time::advance(LULL).await;
         assert!(!noise.is_on());
-        noise.is_too_much(Instant::now());
+        noise.is_too_much(true, Instant::now());
+        assert!(noise.is_on());
+        tokio::time::advance(LULL).await;
+        assert!(!noise.is_on(), "many at once is a wave");
+        noise.is_too_much(false, Instant::now());
         noise.is_crowd(Instant::now());
+        noise.is_too_much(true, Instant::now());
         tokio::time::advance(LULL).await;
         assert!(noise.is_on());
     }

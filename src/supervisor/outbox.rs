@@ -108,6 +108,8 @@ const ENOUGH: usize = 8;
 thread_local! {
     /// Whether more is to come, and [`Outbox::flush`] after it.
     static GATHERS: Cell<bool> = const { Cell::new(false) };
+    /// On JavaScript's own thread: whether it is to be woken when what it does is over, which [`Outbox::hold`] tells.
+    static HELD: Cell<Option<bool>> = const { Cell::new(None) };
 }
 
 pub struct Outbox {
@@ -149,18 +151,37 @@ impl Outbox {
 
     /// What is pushed during `run` wakes JavaScript when there is enough of it, or when it is over.
     pub(super) fn gather<T>(&self, run: impl FnOnce() -> T) -> T {
-        struct Over(bool);
-        impl Drop for Over {
+        struct Over<'a>(&'a Outbox, bool);
+        impl Drop for Over<'_> {
             fn drop(&mut self) {
-                GATHERS.set(self.0);
+                GATHERS.set(self.1);
+                self.0.flush();
             }
         }
-        let outcome = {
-            let _over = Over(GATHERS.replace(true));
-            run()
-        };
-        self.flush();
-        outcome
+        let _over = Over(self, GATHERS.replace(true));
+        run()
+    }
+
+    /// During `run` nobody is woken from this thread. Whether somebody was to be, which is left to the caller.
+    pub(super) fn hold(&self, run: impl FnOnce()) -> bool {
+        struct Over<'a>(&'a Outbox);
+        impl Drop for Over<'_> {
+            fn drop(&mut self) {
+                // After a panic nobody else would.
+                if HELD.take() == Some(true) {
+                    self.0.wake();
+                }
+            }
+        }
+        let _over = Over(self);
+        HELD.set(Some(false));
+        run();
+        HELD.replace(Some(false)) == Some(true)
+    }
+
+    /// Wakes JavaScript, whoever has or has not.
+    pub(super) fn wake(&self) {
+        (self.wake)();
     }
 
     fn flush(&self) {
@@ -173,8 +194,10 @@ impl Outbox {
     fn tell(&self, mut waiting: MutexGuard<'_, Waiting>) {
         let told = std::mem::replace(&mut waiting.told, true);
         drop(waiting);
-        if !told {
-            (self.wake)();
+        match HELD.get() {
+            _ if told => {}
+            Some(_) => HELD.set(Some(true)),
+            None => self.wake(),
         }
     }
 
@@ -215,6 +238,7 @@ impl fmt::Debug for Outbox {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::AssertUnwindSafe;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
@@ -264,6 +288,34 @@ mod tests {
         assert_eq!(woken(), 0, "there is nothing to tell");
         outbox.push(log());
         assert_eq!(woken(), 1);
+    }
+
+    #[test]
+    fn whoever_drains_anyway_is_told_and_not_woken() {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&wakes);
+        let outbox = Outbox::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        let woken = || wakes.swap(0, Ordering::Relaxed);
+        assert!(!outbox.hold(|| {}));
+        assert!(outbox.hold(|| outbox.gather(|| (0..2 * ENOUGH).for_each(|_| outbox.push(log())))));
+        assert!(
+            !outbox.hold(|| outbox.push(log())),
+            "who was told before drains all"
+        );
+        assert_eq!((woken(), outbox.drain().0.len()), (0, 2 * ENOUGH + 1));
+        outbox.push(log());
+        assert!(!outbox.hold(|| outbox.push(log())), "it was woken before");
+        assert_eq!((woken(), outbox.drain().0.len()), (1, 2));
+        let panics = || {
+            outbox.push(log());
+            panic!("after the event")
+        };
+        assert!(std::panic::catch_unwind(AssertUnwindSafe(|| outbox.hold(panics))).is_err());
+        assert_eq!((woken(), outbox.drain().0.len()), (1, 1));
+        outbox.push(log());
+        assert_eq!(woken(), 1, "nothing is held any more");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::mem::transmute;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
+use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
 /// `UV_POLL` of `uv_handle_type`, and `UV_READABLE`.
@@ -44,7 +45,7 @@ pub(crate) struct LoopWatch(NonNull<c_void>);
 
 /// What the loop needs until it has let go of the handle.
 struct Watched {
-    on_readable: Box<dyn Fn()>,
+    on_readable: Rc<dyn Fn()>,
     /// The handle's own memory.
     _memory: Box<[u64]>,
     _descriptor: Arc<dyn AsFd>,
@@ -70,7 +71,7 @@ impl LoopWatch {
                 return None;
             }
             let watched = Box::new(Watched {
-                on_readable: Box::new(on_readable),
+                on_readable: Rc::new(on_readable),
                 _memory: memory,
                 _descriptor: descriptor,
             });
@@ -95,11 +96,12 @@ impl Drop for LoopWatch {
 /// Called by the loop, between two callbacks of JavaScript.
 unsafe extern "C" fn on_event(handle: Handle, _: c_int, _: c_int) {
     if let Some(libuv) = Libuv::find() {
-        // SAFETY: libuv calls it with a handle that is not closed, whose data has been set. It may be closed meanwhile, but
-        // is let go of in another turn of the loop.
+        // SAFETY: libuv calls it with a handle that is not closed, whose data has been set.
         let watched: &Watched = unsafe { &*(libuv.get_data)(handle).cast() };
+        // The handle may be closed meanwhile, and even let go of: what is called may run the loop again.
+        let on_readable = Rc::clone(&watched.on_readable);
         // There is nobody above who could be told of a panic.
-        let _ = catch_unwind(AssertUnwindSafe(|| (watched.on_readable)()));
+        let _ = catch_unwind(AssertUnwindSafe(|| on_readable()));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The only `unsafe` of the addon: one function each, with the reason that it is sound. A file per system.
 #![allow(unsafe_code)]
 
+mod callback;
 #[cfg(target_os = "linux")]
 mod event_loop;
 #[cfg(target_os = "linux")]
@@ -10,6 +11,7 @@ mod macos;
 #[cfg(windows)]
 mod windows;
 
+pub(crate) use self::callback::Callback;
 #[cfg(target_os = "linux")]
 pub(crate) use self::event_loop::LoopWatch;
 #[cfg(target_os = "linux")]

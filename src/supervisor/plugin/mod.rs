@@ -130,9 +130,10 @@ impl Plugin {
             // A start has much to do; whatever else is not brief shows when it comes.
             visit::may_go_on(self.starting.is_none()).await;
             let next = self.next().await;
-            let has_waited = visit::may_go_on(next.is_brief()).await;
+            let is_brief = next.is_brief();
+            let has_waited = visit::may_go_on(is_brief).await;
             if has_waited && matches!(next, Next::Frame(_)) {
-                self.noise.is_too_much(Instant::now());
+                self.noise.is_too_much(is_brief, Instant::now());
             }
             self.resume_fetchers();
             match next {
