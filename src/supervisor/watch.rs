@@ -65,7 +65,9 @@ pub(super) struct Watch {
     step: Duration,
     /// Looks in a row, since then, that found it at rest.
     at_rest: u32,
-    /// When the last invocation's time is over: what goes on after it is the kernel's to end.
+    /// When the last invocation began.
+    began: Instant,
+    /// When its time is over: what goes on after it is the kernel's to end.
     until: Instant,
     wall_time: Duration,
     /// What the clock showed when it was told of last.
@@ -114,6 +116,7 @@ impl Watch {
             next_look: bounded.ceiling.map(|_| now + LONGEST_STEP),
             step: FIRST_STEP_AFTER,
             at_rest: 0,
+            began: now,
             until: now,
             wall_time: limits.wall_time,
             told: used,
@@ -133,6 +136,7 @@ impl Watch {
             return;
         };
         self.account.begin(invocation, used, now);
+        self.began = now;
         self.until = now + self.wall_time;
         // As soon as it can be due, mostly, where calls keep coming.
         if self.next_look.is_none_or(|look| look > now + SHORTEST_STEP) {
@@ -259,10 +263,12 @@ impl Watch {
         own.saturating_sub(self.bounded.own_at_first)
     }
 
+    /// A look that is due about then will do: where calls keep coming, a timer that is moved wakes the io thread.
     fn look_for_rest(&mut self, now: Instant) {
         self.step = FIRST_STEP_AFTER;
         self.at_rest = 0;
         match self.looks_on(now) {
+            true if self.next_look.is_some_and(|look| look <= now + 2 * self.step) => {}
             true => self.look_by(now + self.step),
             false => self.next_look = None,
         }
@@ -281,7 +287,9 @@ impl Watch {
     /// `delta` is what it has used since the look before.
     fn look_again(&mut self, delta: Duration, now: Instant) {
         if self.account.open() > 0 {
-            self.next_look = Some(now + self.step_while_open());
+            // One that has just begun will mostly be over soon, and then it is looked at as below.
+            let age = now.saturating_duration_since(self.began).max(FIRST_STEP_AFTER);
+            self.next_look = Some(now + self.step_while_open().min(age));
             return;
         }
         self.at_rest = match delta < REST {
