@@ -10,6 +10,7 @@ import {
   operation,
 } from "./operation.js";
 import { startsWith } from "./prefix.js";
+import { prepared } from "./prepared.js";
 
 /** Of any status: a plugin that uploaded a file may ask for it at once. */
 export const get = operation<[id: string]>(async ({ db }, _plugin, [id]) => {
@@ -100,19 +101,21 @@ export async function insertMediaRow(
   db: Database,
   file: { id: string; filename: string; contentType: string; key: string; size: number },
 ): Promise<void> {
-  await db
-    .insertInto("media")
-    .values({
+  await insert(db, { ...file, now: new Date().toISOString() });
+}
+
+const insert = prepared(
+  (db, file: { id: string; filename: string; contentType: string; key: string; size: number; now: string }) =>
+    db.insertInto("media").values({
       id: file.id,
       filename: file.filename,
       mime_type: file.contentType,
       size: file.size,
       storage_key: file.key,
       status: "ready",
-      created_at: new Date().toISOString(),
-    })
-    .execute();
-}
+      created_at: file.now,
+    }),
+);
 
 /** Only what is ready; no more than `maxBytes` are ever held. */
 export const readBytes = operation<[id: string, maxBytes: string]>(async (host, _plugin, [id, limit]) => {
