@@ -15,13 +15,22 @@ const MANIFEST = {
 const REQUEST = { url: "https://bench.example/", method: "POST", headers: {}, meta: {} };
 
 /** Each call that is measured is a hook of this plugin, or the route. */
-const CODE = `export default {
+const CODE = `
+let isFilled = false;
+async function fill(kv) {
+  for (let n = 0; n < 20 && !isFilled; n += 1) await kv.set("n" + n, n);
+  isFilled = true;
+}
+export default {
   hooks: {
     noop: (event) => event.n,
     size: (event) => event.text.length,
     kv: async (event, ctx) => { await ctx.kv.set("n", event.n); return ctx.kv.get("n"); },
     readsInARow: async (_, ctx) => { let sum = 0; for (let n = 0; n < 20; n += 1) sum += await ctx.kv.get("n"); return sum; },
-    readsAtOnce: async (_, ctx) => (await Promise.all(Array.from({ length: 20 }, () => ctx.kv.get("n")))).length,
+    readsAtOnce: async (_, ctx) => {
+      if (!isFilled) await fill(ctx.kv);
+      return (await Promise.all(Array.from({ length: 20 }, (_, n) => ctx.kv.get("n" + n)))).length;
+    },
     list: async (_, ctx) => (await ctx.content.list("posts", { limit: 50 })).items.length,
     upload: async (_, ctx) => (await ctx.media.upload("f.mp4", "video/mp4", new Uint8Array(5000000).fill(7))).mediaId,
     fetch: async (event, ctx) => (await (await ctx.http.fetch(event.origin + "large")).arrayBuffer()).byteLength,

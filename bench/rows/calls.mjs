@@ -21,7 +21,7 @@ const byNumber = (_, n) => ({ n });
 /** The floor can only echo: what it is asked is as long as the event. */
 const orEcho = (call, text) => (subject, n) => (subject.echo ? subject.echo(text) : call(subject, n));
 
-/** What no runner can be faster than, where plugins ask the database: the host itself, with queries that it keeps. */
+/** The host itself, with queries that it keeps: the floor of a runner that makes one query for each read of a plugin's. */
 const orDatabase = (call, queries) => (subject, n) =>
   subject.db ? queries(subject.db, n) : call(subject, n);
 

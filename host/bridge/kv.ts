@@ -1,7 +1,9 @@
 /** `ctx.kv`: the rows of `_plugin_storage` whose collection is `__kv`. JSON text goes through unparsed. */
 import { operation, type PluginScope } from "./operation.js";
-import { listRows, type Row, readRow, removeRow, validJson, writeRow } from "./rows.js";
+import { readRow } from "./reads.js";
+import { listRows, removeRow, validJson, writeRow } from "./rows.js";
 import { listSettings, readSetting, removeSetting, settingName, writeSetting } from "./settings.js";
+import type { Row } from "./shelf.js";
 
 export const get = operation<[key: string]>(async ({ db }, plugin, [key]) => {
   const setting = settingName(plugin, key);

@@ -5,6 +5,7 @@
 
 import type { Expression, ExpressionBuilder, OrderByItemBuilder, SqlBool, StringReference } from "kysely";
 import type { Database } from "./operation.js";
+import { raw } from "./raw.js";
 
 /** SQLite compares the bytes of UTF-8, so a range finds the rows, and finds them by the primary key. */
 export function startsWith<Tables, Table extends keyof Tables>(
@@ -23,6 +24,11 @@ export function startsWith<Tables, Table extends keyof Tables>(
 export function codePointOrder(db: Database): (order: OrderByItemBuilder) => OrderByItemBuilder {
   const collation = isPostgres(db) ? "C" : "binary";
   return (order) => order.collate(collation);
+}
+
+/** What comes after `last` in {@link codePointOrder}. */
+export function isPast(db: Database, column: "id" | "name", last: string | undefined): Expression<SqlBool> {
+  return raw([`"${column}" collate ${isPostgres(db) ? '"C"' : "binary"} > `, ""], last);
 }
 
 /** The least text that is greater than all that begin with `prefix`, in code point order; `null` when there is none. */

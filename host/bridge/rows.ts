@@ -2,22 +2,12 @@
  * The rows of `_plugin_storage`, where both `ctx.kv` and `ctx.storage` live: as EmDash and its own runners write them,
  * JSON text and ISO times.
  */
+import { listAll, PAGE, Room, short } from "./lists.js";
 import { assertMayWrite, type Database, type MayWrite } from "./operation.js";
-import { codePointOrder, startsWith } from "./prefix.js";
+import { codePointOrder, isPast, startsWith } from "./prefix.js";
 import { prepared } from "./prepared.js";
-
-/** Some rows of one plugin. */
-export type Shelf = { plugin: string; collection: string };
-type Key = Shelf & { id: string };
-export type Row = { id: string; data: string };
-
-/** The row's text, or `undefined` when there is none. */
-export async function readRow(db: Database, key: Key): Promise<string | undefined> {
-  const { rows } = await select(db, key);
-  return rows[0]?.data;
-}
-
-const select = prepared((db, key: Key) => rowsOf(db, key).where("id", "=", key.id).select("data"));
+import { readRow, sendReads } from "./reads.js";
+import { type Key, type Row, rowsOf, type Shelf } from "./shelf.js";
 
 export async function hasRow(db: Database, key: Key): Promise<boolean> {
   const { rows } = await find(db, key);
@@ -27,6 +17,7 @@ export async function hasRow(db: Database, key: Key): Promise<boolean> {
 const find = prepared((db, key: Key) => rowsOf(db, key).where("id", "=", key.id).select("id"));
 
 export async function writeRow(db: Database, { data, ...key }: Key & { data: string }): Promise<void> {
+  sendReads(db);
   await upsert(db, { ...key, data, now: new Date().toISOString() });
 }
 
@@ -36,6 +27,7 @@ const upsert = prepared((db, { now, data, ...key }: Key & { data: string; now: s
 
 /** Whether there was one. */
 export async function removeRow(db: Database, key: Key): Promise<boolean> {
+  sendReads(db);
   const { numAffectedRows } = await remove(db, key);
   return Number(numAffectedRows ?? 0) > 0;
 }
@@ -53,20 +45,29 @@ export async function listRows(
   db: Database,
   { prefix, ...shelf }: Shelf & { prefix: string },
 ): Promise<Row[]> {
-  return rowsOf(db, shelf)
-    .where((builder) => startsWith(db, builder, "id", prefix))
-    .select(["id", "data"])
-    .orderBy("id", codePointOrder(db))
-    .execute();
+  const page = (after: string | undefined) =>
+    rowsOf(db, shelf)
+      .where((row) => startsWith(db, row, "id", prefix))
+      .$if(after !== undefined, (query) => query.where(isPast(db, "id", after)))
+      .select((row) => ["id", short(row, "data")])
+      .orderBy("id", codePointOrder(db))
+      .limit(PAGE)
+      .execute();
+  return listAll(page, (id) => readRow(db, { ...shelf, id }));
 }
 
 /** In no particular order; ids without a row are left out. */
 export async function readRows(db: Database, { ids, ...shelf }: Shelf & { ids: string[] }): Promise<Row[]> {
-  const found: Row[] = [];
+  const room = new Room();
+  const rows: Row[] = [];
   for (const some of chunks(ids)) {
-    found.push(...(await rowsOf(db, shelf).where("id", "in", some).select(["id", "data"]).execute()));
+    const found = await rowsOf(db, shelf)
+      .where("id", "in", some)
+      .select((row) => ["id", short(row, "data")])
+      .execute();
+    rows.push(...(await room.take(found, (id) => readRow(db, { ...shelf, id }))));
   }
-  return found;
+  return rows;
 }
 
 /** All or none of them. Of two rows with the same id the later one counts. */
@@ -115,13 +116,6 @@ export function validJson(data: string): string {
   }
 }
 
-export function rowsOf(db: Database, shelf: Shelf) {
-  return db
-    .selectFrom("_plugin_storage")
-    .where("plugin_id", "=", shelf.plugin)
-    .where("collection", "=", shelf.collection);
-}
-
 function newRow(shelf: Shelf, { id, data }: Row, now: string) {
   return {
     plugin_id: shelf.plugin,
@@ -152,6 +146,7 @@ async function allOrNothing<Item>(
   parts: Item[][],
   run: (on: Database, part: Item[]) => Promise<void>,
 ): Promise<void> {
+  sendReads(db);
   const [only, ...others] = parts;
   if (only === undefined) return;
   if (others.length === 0) return run(db, only);

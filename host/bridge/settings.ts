@@ -2,10 +2,11 @@
  * Keys of `ctx.kv` that begin with `settings:`. The admin's form writes a plugin's settings into the table `options`,
  * so that is where they are. Other runners have kept them with all other keys; such a row counts until it is replaced.
  */
+import { listAll, PAGE, short } from "./lists.js";
 import type { Database, PluginScope } from "./operation.js";
-import { startsWith } from "./prefix.js";
+import { codePointOrder, isPast, startsWith } from "./prefix.js";
 import { prepared } from "./prepared.js";
-import type { Row } from "./rows.js";
+import type { Row } from "./shelf.js";
 
 const SETTINGS = "settings:";
 
@@ -54,15 +55,20 @@ const remove = prepared((db, { name }: { name: string }) =>
   db.deleteFrom("options").where("name", "=", name),
 );
 
-/** Those whose key begins with `prefix`, by their keys; in no particular order. */
+/** Those whose key begins with `prefix`, by their keys. */
 export async function listSettings(db: Database, plugin: PluginScope, prefix: string): Promise<Row[]> {
   const shelf = shelfOf(plugin);
   if (shelf === undefined || !(prefix.startsWith(SETTINGS) || SETTINGS.startsWith(prefix))) return [];
   const name = shelf + (prefix.length > SETTINGS.length ? prefix : SETTINGS);
-  const rows = await db
-    .selectFrom("options")
-    .where((row) => startsWith(db, row, "name", name))
-    .select(["name", "value"])
-    .execute();
-  return rows.map(({ name, value }) => ({ id: name.slice(shelf.length), data: value }));
+  const page = (after: string | undefined) =>
+    db
+      .selectFrom("options")
+      .where((row) => startsWith(db, row, "name", name))
+      .$if(after !== undefined, (query) => query.where(isPast(db, "name", after)))
+      .select((row) => ["name as id", short(row, "value")])
+      .orderBy("name", codePointOrder(db))
+      .limit(PAGE)
+      .execute();
+  const rows = await listAll(page, (name) => readSetting(db, name));
+  return rows.map(({ id, data }) => ({ id: id.slice(shelf.length), data }));
 }

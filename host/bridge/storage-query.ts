@@ -4,9 +4,12 @@
  */
 import type { Expression, ExpressionBuilder, SqlBool } from "kysely";
 import { PublicError } from "./database-errors.js";
+import { Room, short } from "./lists.js";
 import type { Database } from "./operation.js";
 import { isPostgres } from "./prefix.js";
-import { type Row, rowsOf, type Shelf } from "./rows.js";
+import { raw } from "./raw.js";
+import { readRow } from "./reads.js";
+import { type Row, rowsOf, type Shelf } from "./shelf.js";
 
 export interface Query {
   where: Record<string, unknown>;
@@ -32,7 +35,7 @@ export async function queryRows(
   for (const field of Object.keys(orderBy)) {
     if (!queryable.has(field)) throw new PublicError(`Cannot order by non-indexed field '${field}'.`);
   }
-  let query = matching.select(["id", "data", "created_at"]).limit(limit + 1);
+  let query = matching.select((row) => ["id", short(row, "data"), "created_at"]).limit(limit + 1);
   if (cursor) {
     const { orderValue, id } = decodeCursor(cursor);
     query = query.where(raw<SqlBool>(["(created_at, id) > (", ", ", ")"], orderValue, id));
@@ -42,8 +45,9 @@ export async function queryRows(
   if (orders.length === 0) query = query.orderBy("created_at").orderBy("id");
 
   const found = await query.execute();
-  const rows = found.slice(0, limit);
-  const last = rows.at(-1);
+  const shown = found.slice(0, limit);
+  const last = shown.at(-1);
+  const rows = await new Room().take(shown, (id) => readRow(db, { ...shelf, id }));
   const hasMore = found.length > limit;
   return { rows, hasMore, cursor: hasMore && last ? encodeCursor(last.created_at, last.id) : undefined };
 }
@@ -159,19 +163,6 @@ function safe(field: string, what: string): string {
 
 /** EmDash's limit for identifiers. */
 const LONGEST_FIELD = 128;
-
-/**
- * SQL text with values between its parts. What Kysely's `sql` tag makes, without importing Kysely: in a site that has
- * bundled it that would be a second copy, 20 MB of it.
- */
-function raw<Type>(sqlFragments: string[], ...values: unknown[]): Expression<Type> {
-  const node = {
-    kind: "RawNode",
-    sqlFragments,
-    parameters: values.map((value) => ({ kind: "ValueNode", value })),
-  };
-  return { expressionType: undefined, toOperationNode: () => node } as unknown as Expression<Type>;
-}
 
 function encodeCursor(orderValue: string, id: string): string {
   return Buffer.from(JSON.stringify({ orderValue, id })).toString("base64");

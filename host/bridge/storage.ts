@@ -4,7 +4,8 @@
  * in plugin storage (0.32), so neither do we.
  */
 import { operation, type PluginScope } from "./operation.js";
-import { hasRow, readRow, readRows, removeRow, removeRows, validJson, writeRow, writeRows } from "./rows.js";
+import { readRow } from "./reads.js";
+import { hasRow, readRows, removeRow, removeRows, validJson, writeRow, writeRows } from "./rows.js";
 import { countRows, queryRows } from "./storage-query.js";
 
 export const get = operation<[collection: string, id: string]>(async ({ db }, plugin, [collection, id]) => {
