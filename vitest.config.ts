@@ -1,6 +1,11 @@
 import process from "node:process";
 import { defineConfig } from "vitest/config";
 
+/** Those that look at what is answered, and not at when or by whom. */
+const ANSWERS = ["bridge", "cli", "context", "dev", "package", "parity"].map(
+  (folder) => `__test__/${folder}/**/*.spec.ts`,
+);
+
 export default defineConfig({
   test: {
     // A process per file: the addon lives as long as its process, and a test may kill what it started.
@@ -18,9 +23,20 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "answers",
+          include: ANSWERS,
+          // No word of theirs hangs on how long something takes.
+          maxWorkers: 2,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "package",
           include: ["__test__/**/*.spec.ts"],
-          exclude: ["__test__/site/**", "__test__/docs/**"],
+          exclude: [...ANSWERS, "__test__/site/**", "__test__/docs/**"],
+          sequence: { groupOrder: 1 },
+          maxWorkers: 1,
         },
       },
       {
@@ -29,7 +45,7 @@ export default defineConfig({
           name: "site",
           include: ["__test__/site/**/*.spec.ts"],
           // A whole site, Astro and a browser: after the others, which measure, and one file at a time.
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 120_000,
@@ -41,7 +57,7 @@ export default defineConfig({
           name: "docs",
           include: ["__test__/docs/**/*.spec.ts"],
           // Benches and builds among them, which want the machine for themselves.
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
           fileParallelism: false,
         },
       },

@@ -48,6 +48,8 @@ const SUITES = [
   ...["supervision/logs", "bridge/kv", "bridge/storage.", "cli/remove"],
 ].map((name) => `__test__/${name}`);
 
+const PROJECTS = ["--project=answers", "--project=package"];
+
 /** A test starts processes, and Wine takes its time for each. */
 const PATIENCE = ["--testTimeout=120000", "--hookTimeout=180000"];
 
@@ -73,7 +75,7 @@ await entry(async () => {
     ["doctor", node, ["dist/cli/main.js", "doctor"]],
     ["the demo", node, ["examples/audit-log.mjs"]],
     ...(await rustTests()).map((program) => [program, program, ["--test-threads=2"]]),
-    ["vitest", node, [bin("vitest", "vitest"), "run", "--project=package", ...PATIENCE, ...suites()]],
+    ["vitest", node, [bin("vitest", "vitest"), "run", ...PROJECTS, ...PATIENCE, ...suites()]],
   ];
   const failed = [];
   for (const [name, program, args] of /** @type {[string, string, string[]][]} */ (steps)) {
