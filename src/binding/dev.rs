@@ -4,7 +4,8 @@ use napi::bindgen_prelude::Utf16String;
 use napi_derive::napi;
 
 use super::event::number;
-use super::runner::{NativeFailure, NativeOptions, thrown};
+use super::options::NativeOptions;
+use super::runner::{NativeFailure, thrown};
 use super::status::NativeLimits;
 use crate::dev::{self, Heard};
 use crate::supervisor::Options;

@@ -7,7 +7,7 @@ use napi::bindgen_prelude::{Buffer, Object};
 use napi_derive::napi;
 
 use super::event::number;
-use super::runner::NativeNumber;
+use super::options::NativeNumber;
 use crate::bridge::{Caller, DirectEgress, Grants, WholeAnswer};
 use crate::limits::{Given, Wanted};
 use crate::manifest::Capabilities;

@@ -7,6 +7,7 @@ mod ear;
 mod egress;
 mod event;
 mod jail;
+mod options;
 mod runner;
 mod status;
 
