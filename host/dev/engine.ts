@@ -3,7 +3,7 @@ import type * as Addon from "../../index.js";
 import type { LoadOutcome, NativeCall, NativeLimits, NativePluginStatus, NativeRunner } from "../../index.js";
 import type { NativeEvent } from "../inbox.js";
 import { Outbox } from "./outbox.js";
-import { DevPlugin, type Names } from "./plugin.js";
+import { DevPlugin, type Names, UNLOADED } from "./plugin.js";
 import { Turns } from "./turns.js";
 import type { WorkerContext } from "./worker.js";
 
@@ -70,7 +70,7 @@ export class MiniflareEngine implements NativeRunner {
   invoke(plugin: number, request: number, isRoute: boolean, name: string, payload: string): void {
     const found = this.#plugins.get(plugin)?.plugin;
     if (found) found.invoke({ request, kind: isRoute ? "route" : "hook", name, payload });
-    else this.#outbox.push(["failed", request, "unavailable", "it was unloaded", null]);
+    else this.#refuseUnloaded(request);
   }
 
   answer(plugin: number, call: number, value?: string | null, bytes?: Buffer | null): void {
@@ -88,7 +88,7 @@ export class MiniflareEngine implements NativeRunner {
   ensureRunning(plugin: number, request: number): void {
     const found = this.#plugins.get(plugin)?.plugin;
     if (found) found.ensureRunning(request);
-    else this.#outbox.push(["failed", request, "unavailable", "it was unloaded", null]);
+    else this.#refuseUnloaded(request);
   }
 
   terminate(plugin: number, request: number, within?: NativeCall | null): void {
@@ -147,6 +147,10 @@ export class MiniflareEngine implements NativeRunner {
     this.#plugins.delete(number);
     this.#draining.set(number, plugin);
     void plugin.terminate().then(() => this.#draining.delete(number));
+  }
+
+  #refuseUnloaded(request: number): void {
+    this.#outbox.push(["failed", request, "unavailable", UNLOADED, null]);
   }
 
   #doneAfter(request: number, plugins: (DevPlugin | undefined)[]): void {

@@ -337,7 +337,7 @@ const DRAIN_TIME_MS = 5000;
 /** As in the addon. */
 const KEPT_FAILURES = 5;
 
-const UNLOADED = "it was unloaded";
+export const UNLOADED = "it was unloaded";
 
 const OVER = "the hook or route that made this call is over";
 

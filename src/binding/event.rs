@@ -3,6 +3,8 @@
 //! Not objects: V8 takes more than a microsecond for each property that an addon gives to one, and a call is answered by an
 //! event. `NativeRunner::drain` has their types for TypeScript, in the same order.
 
+use std::sync::Arc;
+
 use napi::bindgen_prelude::{Buffer, Either7};
 
 use crate::supervisor::{Event, Log, Names};
@@ -59,8 +61,8 @@ pub(super) fn native(event: Event) -> NativeEvent {
 }
 
 fn line(log: Log) -> Line {
-    let without_data = |source, plugin_id: Option<_>, level: &str, message| {
-        let plugin_id = plugin_id.map(|id: std::sync::Arc<str>| id.to_string());
+    let without_data = |source, plugin_id: Option<Arc<str>>, level: &str, message| {
+        let plugin_id = plugin_id.map(|id| id.to_string());
         ("log", source, plugin_id, level.to_owned(), message, None)
     };
     match log {

@@ -10,13 +10,19 @@ fn log() -> Event {
     })
 }
 
-#[test]
-fn one_wake_up_serves_all_that_gathers_until_the_drain() {
+/// One that counts how often it has woken somebody.
+fn counted() -> (Outbox, Arc<AtomicUsize>) {
     let wakes = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&wakes);
     let outbox = Outbox::new(move || {
         counted.fetch_add(1, Ordering::Relaxed);
     });
+    (outbox, wakes)
+}
+
+#[test]
+fn one_wake_up_serves_all_that_gathers_until_the_drain() {
+    let (outbox, wakes) = counted();
     for request in 0..5 {
         outbox.push(Event::Done { request, value: None });
     }
@@ -27,11 +33,7 @@ fn one_wake_up_serves_all_that_gathers_until_the_drain() {
 
 #[test]
 fn what_an_actor_pushes_in_one_go_wakes_once_it_is_enough_or_over() {
-    let wakes = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&wakes);
-    let outbox = Outbox::new(move || {
-        counted.fetch_add(1, Ordering::Relaxed);
-    });
+    let (outbox, wakes) = counted();
     let woken = || wakes.swap(0, Ordering::Relaxed);
     outbox.gather(|| {
         (1..ENOUGH).for_each(|_| outbox.push(log()));
@@ -52,11 +54,7 @@ fn what_an_actor_pushes_in_one_go_wakes_once_it_is_enough_or_over() {
 
 #[test]
 fn whoever_drains_anyway_is_told_and_not_woken() {
-    let wakes = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&wakes);
-    let outbox = Outbox::new(move || {
-        counted.fetch_add(1, Ordering::Relaxed);
-    });
+    let (outbox, wakes) = counted();
     let woken = || wakes.swap(0, Ordering::Relaxed);
     assert!(!outbox.hold(|| {}));
     assert!(outbox.hold(|| outbox.gather(|| (0..2 * ENOUGH).for_each(|_| outbox.push(log())))));
@@ -107,11 +105,7 @@ fn a_flood_of_logs_is_cut_with_a_word_and_drops_no_answer() {
 
 #[test]
 fn while_more_waits_nobody_is_woken_because_whoever_drains_comes_back() {
-    let wakes = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&wakes);
-    let outbox = Outbox::new(move || {
-        counted.fetch_add(1, Ordering::Relaxed);
-    });
+    let (outbox, wakes) = counted();
     (0..=MAX_DRAIN).for_each(|_| outbox.push(log()));
     assert!(outbox.drain().1);
     outbox.push(log());
