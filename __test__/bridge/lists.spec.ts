@@ -110,6 +110,10 @@ describe.each(databaseKinds())("lists on %s", (_kind, open) => {
     await expect(call("storage/getMany", "notes", JSON.stringify(ids))).rejects.toThrow(TOO_MUCH);
     await expect(call("storage/query", "notes", null, null, "50", null)).rejects.toThrow(TOO_MUCH);
     expect(await call("kv/list", "1")).toHaveLength(1);
+    const halves = newPlugin();
+    for (const key of ids) await halves.call("kv/set", Number(key) < 4 ? key : `settings:${key}`, data);
+    expect(await halves.call("kv/list", "settings:")).toHaveLength(4);
+    await expect(halves.call("kv/list", null)).rejects.toThrow(TOO_MUCH);
     expect(await call("storage/getMany", "notes", '["1","2"]')).toHaveLength(2);
     expect(await call("storage/query", "notes", null, null, "3", null)).toMatchObject({ hasMore: true });
   });

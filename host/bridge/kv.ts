@@ -1,4 +1,5 @@
 /** `ctx.kv`: the rows of `_plugin_storage` whose collection is `__kv`. JSON text goes through unparsed. */
+import { Room } from "./lists.js";
 import { operation, type PluginScope } from "./operation.js";
 import { readRow } from "./reads.js";
 import { listRows, removeRow, validJson, writeRow } from "./rows.js";
@@ -34,8 +35,9 @@ export const remove = operation<[key: string]>(async ({ db }, plugin, [key]) => 
 
 export const list = operation<[prefix: string | null]>(async ({ db }, plugin, [given]) => {
   const prefix = given ?? "";
-  const rows = await listRows(db, { ...shelf(plugin), prefix });
-  const settings = await listSettings(db, plugin, prefix);
+  const room = new Room();
+  const rows = await listRows(db, room, { ...shelf(plugin), prefix });
+  const settings = await listSettings(db, room, plugin, prefix);
   const entries = settings.length === 0 ? rows : merged(rows, settings);
   return `[${entries.map(({ id, data }) => `{"key":${JSON.stringify(id)},"value":${validJson(data)}}`).join(",")}]`;
 });

@@ -28,7 +28,7 @@ export function short(row: Builder, column: string): AliasedExpression<string | 
   return row.case().when(isShort).then(row.ref(column)).end().as("data");
 }
 
-/** How much more one list may hold. */
+/** How much more one answer may hold. */
 export class Room {
   #left = MAX_LISTED;
 
@@ -50,12 +50,12 @@ export class Room {
   }
 }
 
-/** All of them. `page` reads the next {@link PAGE}, those after an id, or the first. */
+/** All of them, as far as there is `room`. `page` reads the next {@link PAGE}, those after an id, or the first. */
 export async function listAll(
+  room: Room,
   page: (after: string | undefined) => Promise<readonly Found[]>,
   long: (id: string) => Promise<string | undefined>,
 ): Promise<Row[]> {
-  const room = new Room();
   const rows: Row[] = [];
   for (let after: string | undefined; ; ) {
     const found = await page(after);

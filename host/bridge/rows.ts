@@ -43,6 +43,7 @@ const remove = prepared((db, key: Key) =>
 /** The rows whose id begins with `prefix`, letter for letter, in the order of their ids' code points. */
 export async function listRows(
   db: Database,
+  room: Room,
   { prefix, ...shelf }: Shelf & { prefix: string },
 ): Promise<Row[]> {
   const page = (after: string | undefined) =>
@@ -53,7 +54,7 @@ export async function listRows(
       .orderBy("id", codePointOrder(db))
       .limit(PAGE)
       .execute();
-  return listAll(page, (id) => readRow(db, { ...shelf, id }));
+  return listAll(room, page, (id) => readRow(db, { ...shelf, id }));
 }
 
 /** In no particular order; ids without a row are left out. */

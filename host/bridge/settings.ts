@@ -2,7 +2,7 @@
  * Keys of `ctx.kv` that begin with `settings:`. The admin's form writes a plugin's settings into the table `options`,
  * so that is where they are. Other runners have kept them with all other keys; such a row counts until it is replaced.
  */
-import { listAll, PAGE, short } from "./lists.js";
+import { listAll, PAGE, type Room, short } from "./lists.js";
 import type { Database, PluginScope } from "./operation.js";
 import { codePointOrder, isPast, startsWith } from "./prefix.js";
 import { prepared } from "./prepared.js";
@@ -56,7 +56,12 @@ const remove = prepared((db, { name }: { name: string }) =>
 );
 
 /** Those whose key begins with `prefix`, by their keys. */
-export async function listSettings(db: Database, plugin: PluginScope, prefix: string): Promise<Row[]> {
+export async function listSettings(
+  db: Database,
+  room: Room,
+  plugin: PluginScope,
+  prefix: string,
+): Promise<Row[]> {
   const shelf = shelfOf(plugin);
   if (shelf === undefined || !(prefix.startsWith(SETTINGS) || SETTINGS.startsWith(prefix))) return [];
   const name = shelf + (prefix.length > SETTINGS.length ? prefix : SETTINGS);
@@ -69,6 +74,6 @@ export async function listSettings(db: Database, plugin: PluginScope, prefix: st
       .orderBy("name", codePointOrder(db))
       .limit(PAGE)
       .execute();
-  const rows = await listAll(page, (name) => readSetting(db, name));
+  const rows = await listAll(room, page, (name) => readSetting(db, name));
   return rows.map(({ id, data }) => ({ id: id.slice(shelf.length), data }));
 }
